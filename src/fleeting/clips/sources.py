@@ -168,7 +168,8 @@ class FrameFolder(_Frames):
 
         A number past the last frame gives the last index, one before the first gives 0.
         """
-        return int(min(np.searchsorted(self.numbers, number), len(self) - 1))
+        position = int(np.searchsorted(self.numbers, number))
+        return min(position, len(self) - 1)
 
     def __getitem__(self, index: int) -> Image:
         return read_image(self.path / self.names[_position(index, len(self), self.path)])
@@ -315,7 +316,8 @@ class VideoFile(_Frames):
         for _, frame in self.read([index]):
             return frame
         raise FrameReadError(
-            f"{self.path}: frame {index} cannot be decoded; the video ends after frame {len(self) - 1}", self.path
+            f"{self.path}: frame {index} cannot be decoded; the video ends after frame {len(self) - 1}",
+            self.path,
         )
 
     def read(self, indexes: Iterable[int]) -> Iterator[tuple[int, Image]]:

@@ -1,0 +1,59 @@
+"""Files that are either whole or not there: written under another name, then moved into place."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from fleeting.errors import FleetingError
+
+__all__ = ["write_atomic", "write_json", "write_text"]
+
+
+def write_atomic(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> Path:
+    """Call ``write`` with a binary file, then move the result to ``path``.
+
+    A kill at any moment leaves the old file or none; two processes that write at once leave one of their results.
+
+    Raises
+    ------
+    FleetingError
+        If the folder cannot be written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    except OSError as exc:
+        raise FleetingError(
+            f"{path.parent}: cannot be written to ({exc.strerror or exc}); choose another folder or free some space"
+        ) from exc
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        # mkstemp makes private files; ours follow the user's umask like any other.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except OSError as exc:
+        Path(name).unlink(missing_ok=True)
+        raise FleetingError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write UTF-8 text atomically."""
+    return write_atomic(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> Path:
+    """Write a value as indented JSON atomically."""
+    return write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

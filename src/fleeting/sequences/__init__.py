@@ -1,0 +1,29 @@
+"""Sequences: what a recipe makes of a clip, and the store that keeps it."""
+
+from fleeting.sequences.recipe import (
+    BuiltSequence,
+    Recipe,
+    create_recipe,
+    list_recipes,
+    recipe_from_dict,
+    register_recipe,
+)
+from fleeting.sequences.store import SequenceSet, SequenceStore, Skipped, prepare
+from fleeting.sequences.talluri2022 import Talluri2022
+from fleeting.sequences.windows import apex_window, initial_window
+
+__all__ = [
+    "BuiltSequence",
+    "Recipe",
+    "SequenceSet",
+    "SequenceStore",
+    "Skipped",
+    "Talluri2022",
+    "apex_window",
+    "create_recipe",
+    "initial_window",
+    "list_recipes",
+    "prepare",
+    "recipe_from_dict",
+    "register_recipe",
+]

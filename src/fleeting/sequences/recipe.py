@@ -1,0 +1,153 @@
+"""A recipe says how a clip becomes a sequence. Recipes are frozen, hashable by content, and registered by name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleeting.errors import UsageError, unknown_choice
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fleeting.clips import Clip
+    from fleeting.faces import FaceDetector
+
+# Raise it whenever the same recipe makes other pixels, so that old sequences are not mistaken for new ones.
+PIXELS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class BuiltSequence:
+    """A sequence and how it came about.
+
+    Attributes
+    ----------
+    frames : ``uint8`` ``(T, H, W, C)``; ``T + 1`` frames with the onset frame first if the recipe's motion is
+        ``"difference"``.
+    info : JSON-ready facts: ``apex``, ``apex_source``, ``onset``, ``reference``, ``window``, ``notes``.
+    """
+
+    frames: NDArray[np.uint8]
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+class Recipe(BaseModel):
+    """Base of all recipes: the fields that every network needs to know.
+
+    ``motion`` is what the network is shown: the frames themselves (``"none"``, as published) or their difference from
+    the onset frame. Sequences are stored as ``uint8`` either way; with ``"difference"`` the onset frame is stored as
+    one more frame in front, and subtracted when a batch is made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    frames: int = Field(default=36, ge=1, le=1000, description="frames the network sees")
+    height: int = Field(default=128, ge=8, le=1024, description="pixels")
+    width: int = Field(default=128, ge=8, le=1024, description="pixels")
+    color: Literal["grey", "rgb"] = "grey"
+    motion: Literal["none", "difference"] = "none"
+
+    title: ClassVar[str] = ""
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return 1 if self.color == "grey" else 3
+
+    @property
+    def stored_frames(self) -> int:
+        """Frames in a stored sequence: one more than the network sees if motion is the difference from the onset."""
+        return self.frames + (self.motion == "difference")
+
+    @property
+    def stored_shape(self) -> tuple[int, int, int, int]:
+        """Shape ``(T, H, W, C)`` of a stored sequence."""
+        return self.stored_frames, self.height, self.width, self.channels
+
+    def build(self, clip: Clip, detector: FaceDetector | None = None) -> BuiltSequence:
+        """Make the sequence of one clip."""
+        raise NotImplementedError
+
+    def describe(self) -> list[str]:
+        """The recipe in plain sentences, deviations from its paper among them."""
+        return []
+
+    def content_hash(self) -> str:
+        """16 hex digits over the fields and the versions of all that makes the pixels; keys the store."""
+        from fleeting.faces.detector import LANDMARKS_SHA256, landmark_file
+
+        landmarks: str = LANDMARKS_SHA256
+        path = landmark_file()
+        if path.parent.parent.name != "face_recognition_models":
+            with path.open("rb") as file:
+                landmarks = hashlib.file_digest(file, "sha256").hexdigest()
+        content = {
+            "recipe": self.model_dump(mode="json"),
+            "pixels": PIXELS_VERSION,
+            "opencv": version("opencv-python-headless"),
+            "dlib": version("dlib-bin"),
+            "landmarks": landmarks,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+_RECIPES: dict[str, type[Recipe]] = {}
+R = TypeVar("R", bound=type[Recipe])
+
+
+def register_recipe(name: str) -> Callable[[R], R]:
+    """Class decorator: make a recipe known under ``name``. A name that is taken raises."""
+
+    def register(cls: R) -> R:
+        if name in _RECIPES:
+            raise UsageError(f"a recipe named {name!r} is registered already ({_RECIPES[name].__qualname__})")
+        _RECIPES[name] = cls
+        return cls
+
+    return register
+
+
+def list_recipes() -> list[str]:
+    """Names of all recipes."""
+    return sorted(_RECIPES)
+
+
+def create_recipe(name: str, **fields: Any) -> Recipe:
+    """A recipe by name, with some of its fields changed.
+
+    Raises
+    ------
+    UsageError
+        For an unknown recipe, an unknown field, or a value out of range; says which and lists the choices.
+    """
+    if name not in _RECIPES:
+        raise unknown_choice("recipe", name, _RECIPES)
+    cls = _RECIPES[name]
+    try:
+        return cls(**fields)
+    except ValidationError as exc:
+        raise UsageError(f"recipe {name}: {_explain(exc, cls)}") from exc
+
+
+def recipe_from_dict(fields: Mapping[str, Any]) -> Recipe:
+    """The recipe whose ``model_dump`` is ``fields``."""
+    rest = dict(fields)
+    return create_recipe(str(rest.pop("name", "")), **rest)
+
+
+def _explain(error: ValidationError, cls: type[Recipe]) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = [field for field in cls.model_fields if field != "name"]
+        return f"no field {name!r}; its fields are: {', '.join(known)}"
+    return f"{name}={first.get('input')!r}: {first['msg']}"

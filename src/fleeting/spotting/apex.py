@@ -1,0 +1,106 @@
+"""Apex spotting by optical-flow magnitude inside the face, with the head's own motion removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fleeting.errors import UsageError
+from fleeting.motion import dense_flow, remove_head_motion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The share of the face whose motion counts: an expression moves a tenth of it, noise moves all of it.
+TOP_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class ApexSpot:
+    """Where the face is farthest from how it looked at the start.
+
+    Attributes
+    ----------
+    apex : 0-based index into the frames that were given.
+    onset : the last frame before the apex at which the motion is still near its start; never after the apex.
+    scores : float64 ``(T,)``, pixels of the aligned face: mean flow magnitude over the tenth of the face that moves
+        most, smoothed.
+    """
+
+    apex: int
+    onset: int
+    scores: NDArray[np.float64]
+
+    @property
+    def strength(self) -> float:
+        """Motion at the apex above the clip's quietest frame, in pixels of the aligned face."""
+        return float(self.scores[self.apex] - self.scores.min())
+
+
+def motion_scores(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How far each frame has moved from the first one, in pixels; the frames are consumed one at a time.
+
+    Parameters
+    ----------
+    frames : aligned grey ``uint8`` frames ``(H, W)``; the first is the reference.
+    mask : ``(H, W)``; the face without the eyes (:func:`fleeting.faces.face_mask`).
+
+    Returns
+    -------
+    float64 ``(T,)``; the first is 0.
+    """
+    scores: list[float] = []
+    reference: NDArray[np.uint8] | None = None
+    for frame in frames:
+        if frame.shape != mask.shape:
+            raise UsageError(f"frames and mask need one shape; found {frame.shape} and {mask.shape}")
+        if reference is None:
+            reference = frame
+            scores.append(0.0)
+            continue
+        flow = remove_head_motion(dense_flow(reference, frame), mask)
+        magnitude = np.hypot(flow[..., 0], flow[..., 1])[mask]
+        count = max(1, int(len(magnitude) * TOP_SHARE))
+        scores.append(float(np.partition(magnitude, len(magnitude) - count)[-count:].mean()))
+    return np.asarray(scores, dtype=np.float64)
+
+
+def smooth(scores: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Moving average over ``width`` frames (made odd), edges repeated; the same length."""
+    width = max(1, int(width)) | 1
+    width = min(width, len(scores) if len(scores) % 2 else max(1, len(scores) - 1))
+    padded = np.pad(np.asarray(scores, dtype=np.float64), width // 2, mode="edge")
+    return np.convolve(padded, np.ones(width) / width, mode="valid")
+
+
+def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps: float | None = None) -> ApexSpot:
+    """Find the apex of one expression: the frame whose motion against the first frame is largest.
+
+    Parameters
+    ----------
+    frames : aligned grey frames, at least one; they may come from a generator.
+    mask : the face without the eyes.
+    fps : sets the smoothing to 25 ms, at least 3 frames where there are enough; 5 frames if unknown.
+
+    Returns
+    -------
+    ApexSpot
+
+    Raises
+    ------
+    UsageError
+        If there are no frames, or their shape is not the mask's.
+    """
+    raw = motion_scores(frames, mask)
+    if len(raw) == 0:
+        raise UsageError("an apex needs at least one frame, found none")
+    width = 5 if fps is None else max(3, round(0.025 * fps))
+    scores = smooth(raw, width) if len(raw) > 2 else raw
+    apex = int(np.argmax(scores))
+    before = scores[: apex + 1]
+    threshold = before.min() + 0.2 * (scores[apex] - before.min())
+    quiet = np.flatnonzero(before <= threshold)
+    return ApexSpot(apex=apex, onset=int(quiet[-1]) if len(quiet) else apex, scores=scores)
