@@ -402,6 +402,47 @@ class ArrayFrames(_Frames):
         return state.hexdigest()
 
 
+class FrameSlice(_Frames):
+    """A stretch of another source, ``[start, stop)``; nothing is copied.
+
+    Parameters
+    ----------
+    frames : the source.
+    start, stop : 0-based indexes into it.
+    """
+
+    def __init__(self, frames: FrameSource, start: int, stop: int) -> None:
+        if not 0 <= start < stop <= len(frames):
+            raise UsageError(
+                f"a stretch of {len(frames)} frames lies within 0 to {len(frames)}; found {start} to {stop}"
+            )
+        self._source, self.start, self.stop = frames, start, stop
+
+    def __repr__(self) -> str:
+        return f"{self._source!r}[{self.start}:{self.stop}]"
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second of the source."""
+        return self._source.fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self._source.size
+
+    def __getitem__(self, index: int) -> Image:
+        return self._source[self.start + _position(index, len(self), self)]
+
+    def digest(self) -> str:
+        """BLAKE2 hash over the source's content and the stretch."""
+        text = f"{self._source.digest()} {self.start} {self.stop}"
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def open_frames(path: str | os.PathLike[str], fps: float | None = None) -> FrameFolder | VideoFile:
     """Open a folder of frames or a video file, whichever ``path`` is."""
     return FrameFolder(path, fps=fps) if Path(path).is_dir() else VideoFile(path)

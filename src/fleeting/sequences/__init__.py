@@ -9,6 +9,7 @@ from fleeting.sequences.recipe import (
     register_recipe,
 )
 from fleeting.sequences.store import SequenceSet, SequenceStore, Skipped, prepare
+from fleeting.sequences.strip import change_image, film_strip, join_strip, strip_indexes
 from fleeting.sequences.talluri2022 import Talluri2022
 from fleeting.sequences.windows import apex_window, initial_window
 
@@ -20,10 +21,14 @@ __all__ = [
     "Skipped",
     "Talluri2022",
     "apex_window",
+    "change_image",
     "create_recipe",
+    "film_strip",
     "initial_window",
+    "join_strip",
     "list_recipes",
     "prepare",
     "recipe_from_dict",
     "register_recipe",
+    "strip_indexes",
 ]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from fleeting.errors import ClipReadError, FrameReadError, NoFaceError
-from fleeting.faces import Alignment, default_detector, face_mask, find_reference
+from fleeting.errors import ClipReadError, FrameReadError
+from fleeting.faces import Alignment, default_detector, find_reference
 from fleeting.sequences.recipe import BuiltSequence, Recipe, register_recipe
 from fleeting.sequences.windows import apex_window, initial_window
-from fleeting.spotting import spot_apex
+from fleeting.spotting import spot_clip
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from fleeting.clips import Clip
     from fleeting.faces import FaceDetector
 
-# Spotting works on the aligned face at this size, whatever the size of the sequence.
-SPOTTING_SIDE = 128
 # A clip with more unreadable frames than this says nothing reliable about motion.
 MAX_UNREADABLE_SHARE = 0.25
 
@@ -102,8 +100,9 @@ class Talluri2022(Recipe):
             else:
                 # Frames before the face appears show nothing to spot.
                 start = max(onset or 0, reference.index)
-                apex, spotted_onset = self._spot(clip, start, reference.landmarks)
-                onset = spotted_onset if onset is None else onset
+                stop = None if clip.offset is None else max(start, min(clip.offset, length - 1)) + 1
+                spot = spot_clip(clip, reference.landmarks, start=start, stop=stop, margin=self.margin)
+                apex, onset = spot.apex, spot.onset if onset is None else onset
         if onset is None:
             onset = 0
         if self.window == "apex":
@@ -131,24 +130,6 @@ class Talluri2022(Recipe):
             return index
         notes.append(f"the annotated {what} is frame {index}, past the last of {length} frames on disk, which is used")
         return length - 1
-
-    def _spot(self, clip: Clip, start: int, landmarks: NDArray[np.float64]) -> tuple[int, int]:
-        align = Alignment.from_landmarks(landmarks, height=SPOTTING_SIDE, width=SPOTTING_SIDE, margin=self.margin)
-        mask = face_mask(align.points(landmarks), (SPOTTING_SIDE, SPOTTING_SIDE))
-        last = len(clip.frames) if clip.offset is None else min(clip.offset + 1, len(clip.frames))
-        read: list[int] = []
-
-        def aligned() -> object:
-            for index in range(start, max(last, start + 1)):
-                try:
-                    frame = clip.frames[index]
-                except (FrameReadError, IndexError):
-                    continue
-                read.append(index)
-                yield _grey(align.apply(frame))
-
-        spot = spot_apex(aligned(), mask, clip.fps)  # type: ignore[arg-type]
-        return read[spot.apex], read[spot.onset]
 
     def _read(
         self,
@@ -199,6 +180,3 @@ def _grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _ordinal(n: int) -> str:
     return {2: "second", 3: "third", 4: "fourth"}.get(n, f"{n}th")
-
-
-__all__ = ["NoFaceError", "Talluri2022"]

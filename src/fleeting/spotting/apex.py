@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleeting.errors import UsageError
+from fleeting.errors import ClipReadError, FrameReadError, UsageError
+from fleeting.faces import Alignment, face_mask
 from fleeting.motion import dense_flow, remove_head_motion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fleeting.clips import Clip
+
+# The aligned face is compared at this size, in pixels; amplitudes of micro-expressions are quoted at it.
+SIDE = 128
 # The share of the face whose motion counts: an expression moves a tenth of it, noise moves all of it.
 TOP_SHARE = 0.1
 
@@ -24,20 +29,22 @@ class ApexSpot:
 
     Attributes
     ----------
-    apex : 0-based index into the frames that were given.
+    apex : 0-based index of the frame.
     onset : the last frame before the apex at which the motion is still near its start; never after the apex.
+    indexes : int64 ``(T,)``, the frames that were compared.
     scores : float64 ``(T,)``, pixels of the aligned face: mean flow magnitude over the tenth of the face that moves
         most, smoothed.
     """
 
     apex: int
     onset: int
+    indexes: NDArray[np.int64]
     scores: NDArray[np.float64]
 
     @property
     def strength(self) -> float:
         """Motion at the apex above the clip's quietest frame, in pixels of the aligned face."""
-        return float(self.scores[self.apex] - self.scores.min())
+        return float(self.scores.max() - self.scores.min())
 
 
 def motion_scores(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -103,4 +110,48 @@ def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps:
     before = scores[: apex + 1]
     threshold = before.min() + 0.2 * (scores[apex] - before.min())
     quiet = np.flatnonzero(before <= threshold)
-    return ApexSpot(apex=apex, onset=int(quiet[-1]) if len(quiet) else apex, scores=scores)
+    onset = int(quiet[-1]) if len(quiet) else apex
+    return ApexSpot(apex=apex, onset=onset, indexes=np.arange(len(scores)), scores=scores)
+
+
+def spot_clip(
+    clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None, margin: float = 0.1
+) -> ApexSpot:
+    """Spot the apex of a clip: align its face by the landmarks of one frame, then compare every frame with ``start``.
+
+    Frames are read once, in order, and only their aligned faces are kept in memory, one at a time. Frames that cannot
+    be decoded are passed over.
+
+    Parameters
+    ----------
+    clip : the clip.
+    landmarks : ``(68, 2)`` of its reference frame; see :func:`fleeting.faces.find_reference`.
+    start, stop : frames to search, ``[start, stop)``; to the end by default.
+    margin : as in :meth:`fleeting.faces.Alignment.from_landmarks`.
+
+    Raises
+    ------
+    ClipReadError
+        If none of the frames can be read.
+    """
+    import cv2
+
+    align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=margin)
+    mask = face_mask(align.points(landmarks), (SIDE, SIDE))
+    indexes: list[int] = []
+
+    def aligned() -> Iterator[NDArray[np.uint8]]:
+        for index in range(start, len(clip.frames) if stop is None else stop):
+            try:
+                frame = clip.frames[index]
+            except (FrameReadError, IndexError):
+                continue
+            indexes.append(index)
+            yield align.apply(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8))
+
+    try:
+        spot = spot_apex(aligned(), mask, clip.fps)
+    except UsageError as exc:
+        raise ClipReadError(f"{clip.key}: none of its frames from {start} on can be read; copy the clip again") from exc
+    where = np.asarray(indexes, dtype=np.int64)
+    return ApexSpot(int(where[spot.apex]), int(where[spot.onset]), where, spot.scores)

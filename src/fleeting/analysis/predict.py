@@ -1,0 +1,207 @@
+"""A verdict on one recording: find the face, spot the apex, cut the sequence, ask the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fleeting.analysis.stretch import Stretch, face_stretches
+from fleeting.clips import Clip, FrameSlice, open_clip
+from fleeting.errors import ModelFileError
+from fleeting.experiments import load_models
+from fleeting.faces import FaceDetector, Reference, default_detector, find_reference
+from fleeting.sequences import Recipe, recipe_from_dict
+from fleeting.spotting import ApexSpot, spot_clip
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleeting.training import TrainedModel
+
+# Flow of a still face under sensor noise stays below this many pixels of a 128-pixel face.
+LEAST_STRENGTH = 0.25
+# A recording longer than this is hardly one expression, and the head will have moved.
+LONGEST_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the model says of one recording, and what it looked at.
+
+    Attributes
+    ----------
+    path : the recording.
+    classes, probabilities : one probability a class, the mean over the models asked.
+    apex, onset : 0-based frames of the recording.
+    fps, n_frames : of the recording.
+    stretch : the frames in which the face was found.
+    strength : motion at the apex, in pixels of a 128-pixel face.
+    n_models : networks asked; those of all folds if the model was a run.
+    warnings : why the verdict may mean little, in plain sentences.
+    """
+
+    path: Path
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    apex: int
+    onset: int
+    fps: float | None
+    n_frames: int
+    stretch: Stretch
+    strength: float
+    n_models: int
+    warnings: tuple[str, ...]
+    clip: Clip = field(repr=False, compare=False)
+    reference: Reference = field(repr=False, compare=False)
+    spot: ApexSpot = field(repr=False, compare=False)
+    sequence: NDArray[np.uint8] = field(repr=False, compare=False)
+    recipe: Recipe = field(repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.classes[int(np.argmax(self.probabilities))]
+
+    @property
+    def apex_seconds(self) -> float | None:
+        """Time of the apex from the start of the recording; ``None`` if the frame rate is unknown."""
+        return None if self.fps is None else self.apex / self.fps
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "path": str(self.path),
+            "label": self.label,
+            "probabilities": {c: round(p, 6) for c, p in zip(self.classes, self.probabilities, strict=True)},
+            "apex_frame": self.apex,
+            "apex_seconds": None if self.apex_seconds is None else round(self.apex_seconds, 4),
+            "onset_frame": self.onset,
+            "fps": self.fps,
+            "n_frames": self.n_frames,
+            "face_frames": [self.stretch.start, self.stretch.stop - 1],
+            "strength_px": round(self.strength, 3),
+            "n_models": self.n_models,
+            "warnings": list(self.warnings),
+        }
+
+
+def predict(
+    recording: str | os.PathLike[str] | Clip,
+    model: str | os.PathLike[str] | TrainedModel | Sequence[TrainedModel],
+    *,
+    fps: float | None = None,
+    detector: FaceDetector | None = None,
+) -> Verdict:
+    """Recognise the expression in a short recording of one face.
+
+    The longest stretch in which the face is found is searched for its apex by optical flow inside the face, the head's
+    motion removed; the model's own recipe cuts the sequence; the models of all folds are asked if ``model`` is a run.
+
+    Parameters
+    ----------
+    recording : a video file, a folder of frames, or a clip.
+    model : a run folder, a model file or folder, or models that are loaded already.
+    fps : frames a second, for a folder or to overrule the video.
+
+    Raises
+    ------
+    NoFaceError
+        If there is no face in the recording.
+    ClipReadError, ModelFileError
+        If the recording or the model cannot be read.
+    """
+    models = _models(model)
+    recipe = _recipe(models)
+    clip = recording if isinstance(recording, Clip) else open_clip(recording, fps=fps)
+    detector = detector or default_detector()
+    stretch = max(face_stretches(clip.frames, clip.fps, detector), key=len)
+    n_frames = len(clip.frames)
+    part = replace(
+        clip,
+        frames=FrameSlice(clip.frames, stretch.start, min(stretch.stop, n_frames)),
+        onset=None,
+        apex=None,
+        offset=None,
+    )
+    reference = find_reference(part.frames, 0, detector, clip.key)
+    spot = spot_clip(part, reference.landmarks, start=reference.index)
+    marked = replace(part, onset=spot.onset, apex=spot.apex)
+    built = recipe.build(marked, detector)
+    probabilities = np.mean([m.predict_proba(built.frames[None])[0] for m in models], axis=0)
+    warnings = _warnings(clip, stretch, n_frames, spot, models, recipe)
+    return Verdict(
+        path=Path(getattr(clip.frames, "path", clip.name)),
+        classes=tuple(models[0].classes),
+        probabilities=tuple(float(p) for p in probabilities),
+        apex=spot.apex + stretch.start,
+        onset=spot.onset + stretch.start,
+        fps=clip.fps,
+        n_frames=n_frames,
+        stretch=stretch,
+        strength=spot.strength,
+        n_models=len(models),
+        warnings=tuple([*warnings, *built.info.get("notes", [])]),
+        clip=marked,
+        reference=reference,
+        spot=spot,
+        sequence=built.frames,
+        recipe=recipe,
+    )
+
+
+def _models(model: Any) -> list[TrainedModel]:
+    if isinstance(model, str | os.PathLike):
+        return load_models(model)
+    return list(model) if isinstance(model, Sequence) else [model]
+
+
+def _recipe(models: Sequence[TrainedModel]) -> Recipe:
+    first = models[0]
+    if first.recipe is None:
+        raise ModelFileError(
+            "the model was saved without its recipe, so a recording cannot be prepared for it; train it with "
+            "`fleeting evaluate` or `fleeting train`, or pass recipe= when saving"
+        )
+    for other in models[1:]:
+        if other.recipe != first.recipe or tuple(other.classes) != tuple(first.classes):
+            raise ModelFileError("the models differ in recipe or classes; ask them one by one")
+    return recipe_from_dict(first.recipe)
+
+
+def _warnings(
+    clip: Clip, stretch: Stretch, n_frames: int, spot: ApexSpot, models: Sequence[TrainedModel], recipe: Recipe
+) -> list[str]:
+    found: list[str] = []
+    if len(stretch) < n_frames:
+        found.append(
+            f"The face was found in one place in frames {stretch.start} to {stretch.stop - 1} of {n_frames}; the rest "
+            "was left out."
+        )
+    if spot.strength < LEAST_STRENGTH:
+        found.append(
+            f"The face hardly moves ({spot.strength:.2f} px of a 128-px face at the apex): the verdict means little."
+        )
+    if clip.fps is None:
+        found.append("The frame rate is unknown, so no times are given; pass --fps.")
+    elif len(stretch) / clip.fps > LONGEST_SECONDS:
+        found.append(
+            f"{len(stretch) / clip.fps:.0f} seconds are more than one expression: only the largest motion is judged."
+        )
+    trained_at = models[0].config.get("extra", {}).get("fps")
+    if clip.fps and trained_at and not 0.7 <= clip.fps / trained_at <= 1.5:
+        span = recipe.frames * getattr(recipe, "step", 1)
+        found.append(
+            f"The recording has {clip.fps:.0f} frames a second, the model was trained at {trained_at:.0f}: its window "
+            f"spans {span / clip.fps:.2f} s here instead of {span / trained_at:.2f} s."
+        )
+    dead = sum(bool(m.config.get("collapse", {}).get("collapsed")) for m in models)
+    if dead:
+        found.append(f"{dead} of {len(models)} networks collapsed in training and answer a constant.")
+    if any(str(spec).startswith("synthetic:") for spec in models[0].config.get("extra", {}).get("data", [])):
+        found.append("The model was trained on synthetic faces: its verdict on a real person is a demonstration only.")
+    return found

@@ -1,0 +1,23 @@
+"""Experiments: what is run on what, unit by unit, into a run folder that survives kills."""
+
+from fleeting.experiments.aggregate import aggregate
+from fleeting.experiments.config import ExperimentConfig, Unit
+from fleeting.experiments.evaluate import Observer, evaluate, train_on_all
+from fleeting.experiments.machine import machine, versions
+from fleeting.experiments.run import RunFolder, load_models
+from fleeting.experiments.unit import UnitJob, run_unit
+
+__all__ = [
+    "ExperimentConfig",
+    "Observer",
+    "RunFolder",
+    "Unit",
+    "UnitJob",
+    "aggregate",
+    "evaluate",
+    "load_models",
+    "machine",
+    "run_unit",
+    "train_on_all",
+    "versions",
+]

@@ -1,0 +1,114 @@
+"""From the units' predictions to ``results.csv`` and ``summary.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from io import StringIO
+from typing import Any
+
+import pandas as pd
+
+from fleeting.experiments.run import RunFolder
+from fleeting.files import write_json, write_text
+from fleeting.metrics import confusion_matrix, score_all, scores_by
+
+METRICS = ("accuracy", "uf1", "uar")
+COLUMNS = (
+    ["scope", "fold", "seed", "n"]
+    + [name for metric in METRICS for name in (metric, f"{metric}_low", f"{metric}_high")]
+    + ["majority_accuracy", "majority_class", "collapsed"]
+)
+
+
+def aggregate(run: RunFolder, *, allow_partial: bool = False) -> dict[str, Any]:
+    """Score every fold, their mean, and all predictions pooled; write ``results.csv`` and ``summary.json``.
+
+    Pooled figures come from the test predictions of all folds and seeds taken together, with a bootstrap interval over
+    subjects; the mean is the plain mean of the folds. Each accuracy stands beside that of always answering the
+    training side's commonest class.
+
+    Parameters
+    ----------
+    run : the run folder.
+    allow_partial : score what is finished, and say so in the summary.
+
+    Returns
+    -------
+    The content of ``summary.json``.
+
+    Raises
+    ------
+    PartialRunError
+        If units are missing and a partial result was not asked for.
+    """
+    content = run.read()
+    classes = list(content["classes"])
+    predictions = run.predictions(allow_partial=allow_partial)
+    missing = run.missing()
+    rows: list[dict[str, Any]] = []
+    majority_hits = 0.0
+    majority_classes: list[str] = []
+    collapsed = 0
+    warnings: list[str] = []
+    for unit in content["units"]:
+        done = run.finished(unit["key"])
+        if done is None:
+            continue
+        part = predictions[(predictions["fold"] == unit["fold"]) & (predictions["seed"] == unit["seed"])]
+        majority = done["majority"]
+        majority_hits += majority["accuracy"] * len(part)
+        majority_classes.append(majority["class"])
+        if done["collapse"]["collapsed"]:
+            collapsed += 1
+            warnings.append(f"Fold {unit['fold'] + 1}, seed {unit['seed']} collapsed: {_reasons(done)}")
+        rows.append(
+            {"scope": "fold", "fold": unit["fold"], "seed": unit["seed"], **score_all(part, classes)}
+            | {
+                "majority_accuracy": majority["accuracy"],
+                "majority_class": majority["class"],
+                "collapsed": bool(done["collapse"]["collapsed"]),
+            }
+        )
+    folds = pd.DataFrame(rows)
+    means = {name: float(folds[name].mean()) for name in (*METRICS, "majority_accuracy")}
+    commonest = max(sorted(set(majority_classes)), key=majority_classes.count)
+    summary_columns = {"majority_class": commonest, "collapsed": collapsed}
+    pooled = score_all(predictions, classes, intervals=True)
+    pooled |= {"majority_accuracy": majority_hits / len(predictions), "majority_class": commonest}
+    rows.append({"scope": "mean", "n": len(predictions), **means, **summary_columns})
+    rows.append({"scope": "pooled", **pooled, **summary_columns})
+    text = StringIO()
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    table[["fold", "seed", "n"]] = table[["fold", "seed", "n"]].astype("Int64")
+    table.round(6).to_csv(text, index=False, lineterminator="\n")
+    write_text(run.path / "results.csv", text.getvalue())
+    counts = confusion_matrix(predictions["label"].to_numpy(), predictions["prediction"].to_numpy(), classes)
+    summary = {
+        "partial": bool(missing),
+        "expected": len(content["units"]),
+        "finished": len(content["units"]) - len(missing),
+        "missing": missing,
+        "classes": classes,
+        "pooled": {**pooled, "confusion": counts.tolist(), "by_dataset": scores_by(predictions, "dataset", classes)},
+        "mean": means,
+        "collapsed": collapsed,
+        "warnings": warnings,
+    }
+    write_json(run.path / "summary.json", json.loads(json.dumps(_finite(summary), allow_nan=False)))
+    return summary
+
+
+def _reasons(done: dict[str, Any]) -> str:
+    return "; ".join(done["collapse"]["reasons"]) or "it stopped learning"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN; null says the same."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

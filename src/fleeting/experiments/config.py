@@ -1,0 +1,75 @@
+"""What is run: one frozen configuration, and the units that it falls into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+
+from fleeting.sequences import Recipe, recipe_from_dict
+from fleeting.training import TrainingConfig
+
+
+class ExperimentConfig(BaseModel):
+    """Everything that decides a result, and nothing else.
+
+    Parameters
+    ----------
+    data : data sets as ``KIND:PATH``; several make a composite.
+    recipe : how a clip becomes a sequence.
+    model, model_options : a name of :func:`fleeting.models.list_models`, and its own options.
+    training : optimiser, epochs and so on; its ``motion`` follows the recipe's.
+    protocol, folds, protocol_seed : how the clips are split.
+    classes : emotions to keep, in order; ``None`` for all that occur.
+    seeds : each fold is trained once for each.
+    watch : record the test clips' loss and accuracy after each epoch. It is only shown, never used to choose.
+    device : ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: tuple[str, ...] = ()
+    recipe: SerializeAsAny[Recipe]
+    model: str = "model_a"
+    model_options: dict[str, Any] = Field(default_factory=dict)
+    training: TrainingConfig
+    protocol: str = "stratified-kfold"
+    folds: int = 5
+    protocol_seed: int = 0
+    classes: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] = (0,)
+    watch: bool = False
+    device: str = "cpu"
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _recipe(cls, value: Any) -> Any:
+        return recipe_from_dict(value) if isinstance(value, dict) else value
+
+    @property
+    def fitted_training(self) -> TrainingConfig:
+        """The training with the recipe's motion, which is the one that counts."""
+        return self.training.model_copy(update={"motion": self.recipe.motion})
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The smallest piece of work that can be run, killed and run again: one fold with one seed.
+
+    ``key`` covers everything that decides the result: recipe and pixels, model, training, the clips on both sides.
+    """
+
+    key: str
+    fold: int
+    seed: int
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def unit_key(fold: int, seed: int, content: dict[str, Any]) -> str:
+    """A readable key that is unique to the content."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    return f"fold{fold}-seed{seed}-{digest}"

@@ -1,0 +1,444 @@
+"""Run an experiment: clips → sequences → folds → units → results, resuming whatever is there."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fleeting.clips import Clip
+from fleeting.datasets import load_clips
+from fleeting.errors import FleetingError, UsageError
+from fleeting.experiments.aggregate import aggregate
+from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
+from fleeting.experiments.machine import machine, versions
+from fleeting.experiments.run import FORMAT, RunFolder
+from fleeting.experiments.unit import OnEpoch, UnitJob, fit, run_unit
+from fleeting.files import write_atomic, write_text
+from fleeting.models import create_model
+from fleeting.parallel import Progress, map_jobs, resolve_jobs
+from fleeting.protocols import create_protocol, folds_of, split_notes
+from fleeting.sequences import Recipe, SequenceSet, Skipped, film_strip, prepare
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+SAMPLES_PER_CLASS = 2
+
+
+@dataclass(frozen=True)
+class Observer:
+    """What a screen may want to know while a run goes on; every field may be left out.
+
+    Parameters
+    ----------
+    stage : called with one sentence when a stage begins.
+    preprocessing : called with clips done and all clips.
+    epoch : called with a unit's key and the record of each epoch.
+    units : called with units done and all units.
+    """
+
+    stage: Callable[[str], None] | None = None
+    preprocessing: Progress | None = None
+    epoch: OnEpoch | None = None
+    units: Progress | None = None
+
+    def say(self, sentence: str) -> None:
+        """Announce a stage."""
+        if self.stage is not None:
+            self.stage(sentence)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    sequences: SequenceSet
+    classes: tuple[str, ...]
+    skipped: list[Skipped]
+
+
+def _prepare(
+    config: ExperimentConfig,
+    clips: Sequence[Clip] | None,
+    store: str | os.PathLike[str] | None,
+    jobs: int | None,
+    observer: Observer,
+) -> _Prepared:
+    clips = load_clips(config.data) if clips is None else list(clips)
+    if not clips:
+        raise UsageError(f"no clips in {', '.join(config.data) or 'what was given'}; expected annotated clips")
+    repeated = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
+    if repeated:
+        raise UsageError(
+            f"{len(repeated)} clips occur more than once ({', '.join(repeated[:3])}); name each data set once"
+        )
+    skipped: list[Skipped] = []
+    labelled: list[Clip] = []
+    for clip in clips:
+        if not clip.emotion:
+            skipped.append(Skipped(clip, "has no emotion label"))
+        elif config.classes is None or clip.emotion in config.classes:
+            labelled.append(clip)
+    present = sorted({str(clip.emotion) for clip in labelled})
+    if config.classes is not None:
+        absent = [name for name in config.classes if name not in present]
+        if absent:
+            found = sorted({str(clip.emotion) for clip in clips if clip.emotion})
+            raise UsageError(f"no clip is labelled {', '.join(absent)}; the labels found are: {', '.join(found)}")
+    observer.say(f"Preparing {len(labelled)} sequences")
+    sequences = prepare(labelled, config.recipe, root=store, jobs=jobs, progress=observer.preprocessing)
+    if not sequences.clips:
+        reasons = "; ".join(item.reason for item in sequences.skipped[:2])
+        raise FleetingError(f"none of the {len(labelled)} clips could become a sequence. The first reasons: {reasons}")
+    classes = config.classes or tuple(sorted({str(clip.emotion) for clip in sequences.clips}))
+    if len(set(sequences.labels().tolist())) < 2:
+        raise UsageError(
+            f"the clips that are left show one class only ({', '.join(classes)}); recognition needs at least two"
+        )
+    return _Prepared(sequences, classes, skipped + sequences.skipped)
+
+
+def _shape(recipe: Recipe, n_classes: int) -> dict[str, int]:
+    return {
+        "n_classes": n_classes,
+        "n_frames": recipe.frames,
+        "height": recipe.height,
+        "width": recipe.width,
+        "in_channels": recipe.channels,
+    }
+
+
+def evaluate(
+    config: ExperimentConfig,
+    out: str | os.PathLike[str],
+    *,
+    clips: Sequence[Clip] | None = None,
+    jobs: int | None = 1,
+    store: str | os.PathLike[str] | None = None,
+    observer: Observer | None = None,
+    samples: bool = True,
+) -> RunFolder:
+    """Run every unit that is not finished yet, then score them all.
+
+    Parameters
+    ----------
+    config : what is run.
+    out : the run folder. Asking again for the same run resumes it.
+    clips : the clips, if they do not come from ``config.data``.
+    jobs : processes for preprocessing and for units, one thread each; 0 or ``None`` for one a core. It does not change
+        the result.
+    store : root of the sequence store; see :func:`fleeting.sequences.store.default_store`.
+    observer : what is told of the progress.
+    samples : write a few film strips into the run folder for the report. They show faces.
+
+    Returns
+    -------
+    RunFolder with ``results.csv`` and ``summary.json``; :func:`fleeting.reports.render_report` makes the page.
+
+    Raises
+    ------
+    UsageError
+        If the configuration is impossible, or ``out`` holds another run.
+    LeakageError
+        If the protocol breaks its promise of subject independence.
+    """
+    observer = observer or Observer()
+    run = RunFolder(out)
+    prepared = _prepare(config, clips, store, jobs, observer)
+    sequences, classes = prepared.sequences, prepared.classes
+    protocol = create_protocol(config.protocol, folds=config.folds, seed=config.protocol_seed)
+    table = sequences.table()
+    folds = folds_of(protocol, table)
+    shape = _shape(config.recipe, len(classes))
+    model = create_model(config.model, **shape, **config.model_options)
+    units = [
+        _unit(config, classes, sequences, fold.index, seed, fold.train, fold.test)
+        for fold in folds
+        for seed in config.seeds
+    ]
+    content = {
+        "format": FORMAT,
+        "kind": "evaluate",
+        "name": run.path.resolve().name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "config": {
+            "data": list(config.data),
+            "recipe": config.recipe.model_dump(mode="json"),
+            "recipe_hash": sequences.store.folder.name,
+            "model": {
+                "name": config.model,
+                "options": config.model_options,
+                "shape": shape,
+                "n_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            },
+            "training": config.fitted_training.model_dump(mode="json"),
+            "protocol": protocol.describe(),
+            "seeds": list(config.seeds),
+            "device": config.device,
+            "watch": config.watch,
+        },
+        "classes": list(classes),
+        "units": [
+            {"key": u.key, "fold": u.fold, "seed": u.seed, "n_train": len(u.train), "n_test": len(u.test)}
+            for u in units
+        ],
+        "versions": versions(),
+        "machine": machine(),
+        "notes": _notes(config, sequences, [str(note) for note in split_notes(protocol, table, folds)]),
+    }
+    run.begin(content)
+    _write_tables(run, table, prepared.skipped)
+    if samples:
+        _write_samples(run, sequences)
+    todo = [_job(config, classes, shape, sequences, run, unit) for unit in units if run.finished(unit.key) is None]
+    if len(todo) < len(units):
+        observer.say(f"{len(units) - len(todo)} of {len(units)} units are finished already")
+    if todo:
+        observer.say(f"Training {len(todo)} units of {len(units)}")
+        _run_units(todo, len(units), jobs, observer)
+    aggregate(run)
+    return run
+
+
+def _unit(
+    config: ExperimentConfig,
+    classes: tuple[str, ...],
+    sequences: SequenceSet,
+    fold: int,
+    seed: int,
+    train: Any,
+    test: Any,
+) -> Unit:
+    labels = sequences.labels()
+    content = {
+        "recipe": sequences.store.folder.name,
+        "model": [config.model, config.model_options],
+        "training": config.fitted_training.model_dump(mode="json"),
+        "classes": classes,
+        "device": config.device,
+        "watch": config.watch,
+        "train": [[sequences.keys[i], str(labels[i])] for i in train],
+        "test": [[sequences.keys[i], str(labels[i])] for i in test],
+    }
+    return Unit(
+        unit_key(fold, seed, content | {"seed": seed}),
+        fold,
+        seed,
+        tuple(int(i) for i in train),
+        tuple(int(i) for i in test),
+    )
+
+
+def _job(
+    config: ExperimentConfig,
+    classes: tuple[str, ...],
+    shape: dict[str, int],
+    sequences: SequenceSet,
+    run: RunFolder,
+    unit: Unit,
+) -> UnitJob:
+    return UnitJob(
+        key=unit.key,
+        fold=unit.fold,
+        seed=unit.seed,
+        folder=run.unit_folder(unit.key),
+        paths=tuple(sequences.paths()),
+        labels=tuple(str(label) for label in sequences.labels()),
+        rows=tuple((clip.dataset, clip.subject, clip.name) for clip in sequences.clips),
+        classes=classes,
+        train=unit.train,
+        test=unit.test,
+        model=config.model,
+        shape=shape,
+        model_options=config.model_options,
+        training=config.fitted_training,
+        recipe=config.recipe.model_dump(mode="json"),
+        watch=config.watch,
+        device=config.device,
+        extra={
+            "data": list(config.data),
+            "fps": _typical_fps(sequences.clips),
+            "test_subjects": sorted({f"{c.dataset}/{c.subject}" for c in (sequences.clips[i] for i in unit.test)}),
+        },
+    )
+
+
+def _typical_fps(clips: Sequence[Clip]) -> float | None:
+    known = [clip.fps for clip in clips if clip.fps]
+    return float(np.median(known)) if known else None
+
+
+def _notes(config: ExperimentConfig, sequences: SequenceSet, protocol_notes: list[str]) -> list[str]:
+    notes = [*config.recipe.describe(), *protocol_notes]
+    sources = Counter(info.get("apex_source", "") for info in sequences.infos)
+    if guessed := sources["spotted"] + sources["middle"]:
+        notes.append(
+            f"{guessed} of {len(sequences)} clips have no annotated apex; theirs was spotted or set to the middle."
+        )
+    if config.watch:
+        notes.append("Test clips were watched after each epoch; the watching was only shown, never used to choose.")
+    if any(spec.startswith("synthetic:") for spec in config.data):
+        notes.append("The clips are synthetic: a score on them says nothing about real people.")
+    return notes
+
+
+def _csv(table: pd.DataFrame) -> str:
+    text = StringIO()
+    table.to_csv(text, index=False, lineterminator="\n")
+    return text.getvalue()
+
+
+def _write_tables(run: RunFolder, table: pd.DataFrame, skipped: Sequence[Skipped]) -> None:
+    import pandas as pd
+
+    write_text(run.path / "clips.csv", _csv(table))
+    rows = [(item.clip.dataset, item.clip.subject, item.clip.name, item.reason) for item in skipped]
+    write_text(run.path / "skipped.csv", _csv(pd.DataFrame(rows, columns=["dataset", "subject", "clip", "reason"])))
+
+
+def _write_samples(run: RunFolder, sequences: SequenceSet) -> None:
+    import cv2
+    import pandas as pd
+
+    folder = run.path / "samples"
+    taken: Counter[str] = Counter()
+    subjects: set[str] = set()
+    rows = []
+    for index, clip in enumerate(sequences.clips):
+        emotion = str(clip.emotion)
+        # Different people, where there are enough of them.
+        if taken[emotion] >= SAMPLES_PER_CLASS or (f"{clip.dataset}/{clip.subject}" in subjects and index < 200):
+            continue
+        taken[emotion] += 1
+        subjects.add(f"{clip.dataset}/{clip.subject}")
+        strip = film_strip(sequences[index], reference_first=sequences.recipe.motion == "difference")
+        name = f"{len(rows):02d}.png"
+        ok, png = cv2.imencode(".png", strip[..., ::-1])
+        assert ok
+        content = png.tobytes()
+        write_atomic(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        info = sequences.infos[index]
+        caption = (
+            f"{clip.key}: {emotion}. Above, evenly spaced frames of the sequence (apex: frame {info['apex']} of "
+            f"{len(clip)}); below, what changed since the {'onset' if sequences.recipe.motion == 'difference' else 'first'} "
+            "frame: lighter in red, darker in blue."
+        )
+        rows.append((name, clip.dataset, clip.subject, clip.name, emotion, caption))
+    columns = ["file", "dataset", "subject", "clip", "emotion", "caption"]
+    write_text(folder / "samples.csv", _csv(pd.DataFrame(rows, columns=columns)))
+
+
+_events: Any = None
+
+
+def _start_worker(events: Any) -> None:
+    global _events
+    _events = events
+
+
+def _run_in_worker(job: UnitJob) -> dict[str, Any]:
+    import warnings
+
+    from fleeting.errors import CollapseWarning
+
+    if _events is None:
+        return run_unit(job)
+    with warnings.catch_warnings():
+        # The parent tells it from the record; printed here it would tear the progress bar apart.
+        warnings.simplefilter("ignore", CollapseWarning)
+        return run_unit(job, lambda key, record: _events.put((key, record)))
+
+
+@contextmanager
+def _listening(on_epoch: OnEpoch | None, parallel: bool) -> Iterator[Any]:
+    """A queue on which workers report their epochs, drained by a thread; or ``None`` if nobody listens."""
+    if on_epoch is None:
+        yield None
+        return
+    if not parallel:
+        yield _Direct(on_epoch)
+        return
+    import multiprocessing
+
+    queue: Any = multiprocessing.get_context("spawn").Queue()
+
+    def drain() -> None:
+        while (event := queue.get()) is not None:
+            on_epoch(*event)
+
+    thread = threading.Thread(target=drain, daemon=True)
+    thread.start()
+    try:
+        yield queue
+    finally:
+        queue.put(None)
+        thread.join(timeout=5)
+
+
+class _Direct:
+    """Looks like a queue to a worker that runs in this very process."""
+
+    def __init__(self, on_epoch: OnEpoch) -> None:
+        self._on_epoch = on_epoch
+
+    def put(self, event: tuple[str, dict[str, Any]]) -> None:
+        self._on_epoch(*event)
+
+
+def _run_units(todo: list[UnitJob], n_units: int, jobs: int | None, observer: Observer) -> None:
+    before = n_units - len(todo)
+    progress = observer.units
+    if progress is not None:
+        progress(before, n_units)
+    parallel = min(resolve_jobs(jobs), len(todo)) > 1
+    with _listening(observer.epoch, parallel) as events:
+        for done, _ in enumerate(
+            map_jobs(_run_in_worker, todo, jobs=jobs, initializer=_start_worker, initargs=(events,)), start=1
+        ):
+            if progress is not None:
+                progress(before + done, n_units)
+
+
+def train_on_all(
+    config: ExperimentConfig,
+    out: str | os.PathLike[str],
+    *,
+    clips: Sequence[Clip] | None = None,
+    jobs: int | None = 1,
+    store: str | os.PathLike[str] | None = None,
+    observer: Observer | None = None,
+) -> Path:
+    """Train one model on every clip, for use on recordings outside the data set; nothing is tested.
+
+    Parameters
+    ----------
+    config : as for :func:`evaluate`; its protocol is not used, its first seed is.
+    out : folder for ``model.safetensors``, ``config.json`` and ``history.csv``.
+
+    Returns
+    -------
+    The folder.
+    """
+    observer = observer or Observer()
+    prepared = _prepare(config, clips, store, jobs, observer)
+    sequences, classes = prepared.sequences, prepared.classes
+    folder = Path(out)
+    if (folder / "run.json").exists():
+        raise UsageError(f"{folder}: holds a run; choose another --out for the model")
+    everything = tuple(range(len(sequences)))
+    unit = Unit("all", 0, config.seeds[0], everything, everything[:1])
+    job = _job(config, classes, _shape(config.recipe, len(classes)), sequences, RunFolder(folder), unit)
+    observer.say(f"Training on {len(sequences)} clips")
+    job = replace(job, folder=folder, watch=False, extra={**job.extra, "test_subjects": []})
+    fit(job, observer.epoch)
+    return folder
