@@ -1,0 +1,35 @@
+"""Figures of merit for recognition, with intervals: NumPy in, numbers out.
+
+>>> truth = ["happiness", "disgust", "disgust", "surprise"]
+>>> found = ["happiness", "disgust", "surprise", "surprise"]
+>>> accuracy(truth, found), round(uf1(truth, found), 3), round(uar(truth, found), 3)
+(0.75, 0.778, 0.833)
+"""
+
+from __future__ import annotations
+
+from fleeting.metrics.intervals import Interval, bootstrap_interval
+from fleeting.metrics.scores import (
+    METRICS,
+    Majority,
+    accuracy,
+    confusion_matrix,
+    majority_accuracy,
+    uar,
+    uf1,
+)
+from fleeting.metrics.summary import score_all, scores_by
+
+__all__ = [
+    "METRICS",
+    "Interval",
+    "Majority",
+    "accuracy",
+    "bootstrap_interval",
+    "confusion_matrix",
+    "majority_accuracy",
+    "score_all",
+    "scores_by",
+    "uar",
+    "uf1",
+]

@@ -1,0 +1,225 @@
+"""The guard: every fold is checked against what its protocol promises before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fleeting.errors import LeakageError, UsageError
+from fleeting.protocols.base import Fold, IndexArray, Protocol
+
+__all__ = ["check_split", "class_labels", "folds_of", "split_notes", "subject_codes"]
+
+_SHOWN = 5
+
+
+def _listed(items: Sequence[object]) -> str:
+    shown = ", ".join(str(item) for item in items[:_SHOWN])
+    return shown + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")
+
+
+def require_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise :class:`UsageError` if the clips table lacks one of ``columns`` or has no rows."""
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise UsageError(
+            f"the clips table lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has: "
+            f"{', '.join(map(str, table.columns)) or 'none'}. fleeting.clips.clips_table(clips) makes a "
+            f"full one"
+        )
+    if len(table) == 0:
+        raise UsageError("the clips table has no rows, so there is nothing to split; check what was skipped and why")
+
+
+def subject_codes(table: pd.DataFrame) -> tuple[IndexArray, list[str]]:
+    """Number the subjects of a clips table: a subject is a pair (data set, subject).
+
+    Subject ``01`` of one data set and subject ``01`` of another are two people.
+
+    Parameters
+    ----------
+    table : clips table with the columns ``dataset`` and ``subject``.
+
+    Returns
+    -------
+    codes : int64 array ``(len(table),)`` with values in ``[0, n_subjects)``.
+    names : one ``"dataset/subject"`` a code, sorted by data set and subject.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing or a clip has no subject.
+    """
+    require_columns(table, ["dataset", "subject"])
+    blank = table["subject"].isna() | (table["subject"].astype(str).str.strip() == "") | table["dataset"].isna()
+    if blank.any():
+        rows = np.flatnonzero(blank.to_numpy()).tolist()
+        raise UsageError(
+            f"{len(rows)} of {len(table)} clips name no data set or no subject (rows {_listed(rows)}), "
+            f"so it cannot be "
+            "told who is in them; fill in the column 'subject', or use a protocol that mixes subjects"
+        )
+    pairs = list(zip(table["dataset"].astype(str), table["subject"].astype(str)))
+    names = sorted(set(pairs))
+    number = {pair: code for code, pair in enumerate(names)}
+    codes = np.array([number[pair] for pair in pairs], dtype=np.int64)
+    return codes, [f"{dataset}/{subject}" for dataset, subject in names]
+
+
+def class_labels(table: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
+    """Labels of all clips as strings; :class:`UsageError` if one is missing."""
+    require_columns(table, [column])
+    blank = table[column].isna() | (table[column].astype(str).str.strip() == "")
+    if blank.any():
+        rows = np.flatnonzero(blank.to_numpy()).tolist()
+        raise UsageError(
+            f"{len(rows)} of {len(table)} clips have no label in the column {column!r} (rows "
+            f"{_listed(rows)}); "
+            "drop them before splitting"
+        )
+    return np.array([str(value) for value in table[column]], dtype=np.str_)
+
+
+def _checked_side(side: str, positions: npt.ArrayLike, n_rows: int) -> IndexArray:
+    found = np.asarray(positions)
+    if found.size == 0:
+        raise LeakageError(f"the {side} side of the split is empty; each side needs at least one clip")
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise LeakageError(
+            f"the {side} side of the split is an array of {found.dtype} with shape {found.shape}; expected a "
+            "one-dimensional array of row positions (turn a mask into positions with numpy.flatnonzero)"
+        )
+    index = found.astype(np.int64)
+    outside = index[(index < 0) | (index >= n_rows)]
+    if outside.size:
+        raise LeakageError(
+            f"the {side} side of the split has positions outside the table of {n_rows} clips: "
+            f"{_listed(outside.tolist())}; positions go from 0 to {n_rows - 1}"
+        )
+    twice = [position for position, times in Counter(index.tolist()).items() if times > 1]
+    if twice:
+        raise LeakageError(f"the {side} side of the split holds the same clip more than once: rows {_listed(twice)}")
+    return index
+
+
+def check_split(
+    table: pd.DataFrame, train: npt.ArrayLike, test: npt.ArrayLike, subject_independent: bool
+) -> tuple[IndexArray, IndexArray]:
+    """Raise unless a split is a proper one and, if it promises so, shares no subject between its sides.
+
+    Parameters
+    ----------
+    table : clips table with the columns ``dataset`` and ``subject``.
+    train, test : row positions.
+    subject_independent : whether the split promises that no subject is on both sides.
+
+    Returns
+    -------
+    The two sides as int64 arrays.
+
+    Raises
+    ------
+    LeakageError
+        If a side is empty, holds a clip twice or a position outside the table, if both hold the same clip,
+        or if subjects are shared despite the promise. The message names them.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"dataset": "demo", "subject": ["a", "a", "b"]})
+    >>> _ = check_split(table, [0, 1], [2], subject_independent=True)
+    >>> check_split(table, [0, 2], [1], subject_independent=True)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    fleeting.errors.LeakageError: ...1 of 1 test subjects is also in training: demo/a
+    """
+    train_rows = _checked_side("training", train, len(table))
+    test_rows = _checked_side("test", test, len(table))
+    both = np.intersect1d(train_rows, test_rows)
+    if both.size:
+        raise LeakageError(
+            f"{both.size} clip{'s' * (both.size > 1)} of the split {'are' if both.size > 1 else 'is'} "
+            f"in training and in test: rows {_listed(both.tolist())}"
+        )
+    if subject_independent:
+        codes, names = subject_codes(table)
+        tested = np.unique(codes[test_rows])
+        shared = np.intersect1d(codes[train_rows], tested)
+        if shared.size:
+            raise LeakageError(
+                f"the split promises subject independence but {shared.size} of {tested.size} test subjects "
+                f"{'are' if shared.size > 1 else 'is'} also in training: "
+                f"{_listed([names[code] for code in shared])}"
+            )
+    return train_rows, test_rows
+
+
+def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
+    """All folds of a protocol, each checked: what every experiment calls.
+
+    Parameters
+    ----------
+    protocol : any :class:`Protocol`, also one that was registered from outside.
+    table : clips table with the columns ``dataset``, ``subject`` and the protocol's label column.
+
+    Returns
+    -------
+    ``protocol.folds`` folds, numbered from 0.
+
+    Raises
+    ------
+    LeakageError
+        If the protocol breaks its promise: a shared subject, a clip tested twice or never, a wrong number of
+        folds.
+    UsageError
+        If the protocol cannot split this table.
+    """
+    folds: list[Fold] = []
+    tested = np.zeros(len(table), dtype=np.int64)
+    for number, fold in enumerate(protocol.split(table)):
+        try:
+            train, test = check_split(table, fold.train, fold.test, protocol.subject_independent)
+        except LeakageError as error:
+            raise LeakageError(f"fold {number} of protocol {protocol.name!r}: {error}") from error
+        if fold.index != number:
+            raise LeakageError(f"protocol {protocol.name!r} numbers its fold {fold.index}; expected {number}")
+        tested[test] += 1
+        folds.append(Fold(number, train, test))
+    if len(folds) != protocol.folds:
+        raise LeakageError(f"protocol {protocol.name!r} yields {len(folds)} folds; it promises {protocol.folds}")
+    if protocol.tests_every_clip_once and np.any(tested != 1):
+        never, often = np.flatnonzero(tested == 0).tolist(), np.flatnonzero(tested > 1).tolist()
+        what = [f"rows {_listed(never)} never"] * bool(never) + [f"rows {_listed(often)} more than once"] * bool(often)
+        raise LeakageError(
+            f"protocol {protocol.name!r} promises to test every clip once, but tests {' and '.join(what)}"
+        )
+    return folds
+
+
+def split_notes(protocol: Protocol, table: pd.DataFrame, folds: Sequence[Fold]) -> list[str]:
+    """Plain sentences that a reader of the results should know about these folds; often none.
+
+    A class that a fold does not test, because too few subjects show it, makes that fold's figures hard to
+    compare.
+
+    Parameters
+    ----------
+    protocol, table, folds : as given to and returned by :func:`folds_of`.
+    """
+    labels = class_labels(table, protocol.label)
+    notes = []
+    for name in np.unique(labels):
+        absent = [str(fold.index + 1) for fold in folds if name not in labels[fold.test]]
+        if absent:
+            many = len(absent) > 1
+            notes.append(
+                f"Fold{'s' * many} {_listed(absent)} (of {len(folds)}) test{'s' * (not many)} no clip of "
+                f"'{name}', which too few clips or subjects show: compare pooled figures, not single folds."
+            )
+        untaught = [str(fold.index + 1) for fold in folds if name not in labels[fold.train]]
+        if untaught:
+            notes.append(f"Fold {_listed(untaught)} trains on no clip of '{name}', so it cannot be recognised there.")
+    return notes
