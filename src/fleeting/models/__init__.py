@@ -1,0 +1,21 @@
+"""The zoo: networks by name, one file a paper.
+
+>>> model = create_model("model_a", n_classes=3, n_frames=36, height=128, width=128)
+>>> count_parameters(model)
+1613587
+"""
+
+from fleeting.models import talluri2022 as talluri2022
+from fleeting.models.registry import ModelInfo, create_model, list_models, model_info, register_model
+from fleeting.models.spec import InputShape, ModelSpec, count_parameters
+
+__all__ = [
+    "InputShape",
+    "ModelInfo",
+    "ModelSpec",
+    "count_parameters",
+    "create_model",
+    "list_models",
+    "model_info",
+    "register_model",
+]
