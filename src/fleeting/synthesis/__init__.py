@@ -1,0 +1,34 @@
+"""Synthetic micro-expression clips with exact ground truth, and writers in the layouts of the real data sets.
+
+People who do not exist make expressions whose onset, apex, offset, action units, flow and 68 landmarks are known exactly.
+The set stands in for gated data in tests, demonstrations and benchmarks of a method; a score on it says nothing about
+real people.
+"""
+
+from fleeting.synthesis.clip import NEUTRAL, SyntheticClip, make_clip
+from fleeting.synthesis.facs import ACTION_UNITS, EMOTIONS, action_units_text, emotion_names, face_units
+from fleeting.synthesis.identities import FRAME_SIZE, Identity, list_identities, load_identity, portraits
+from fleeting.synthesis.layouts import LAYOUTS
+from fleeting.synthesis.timing import Timing, intensity_profile
+from fleeting.synthesis.writer import DatasetSummary, write_dataset
+
+__all__ = [
+    "ACTION_UNITS",
+    "EMOTIONS",
+    "FRAME_SIZE",
+    "LAYOUTS",
+    "NEUTRAL",
+    "DatasetSummary",
+    "Identity",
+    "SyntheticClip",
+    "Timing",
+    "action_units_text",
+    "emotion_names",
+    "face_units",
+    "intensity_profile",
+    "list_identities",
+    "load_identity",
+    "make_clip",
+    "portraits",
+    "write_dataset",
+]
