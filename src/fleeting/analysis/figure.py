@@ -12,7 +12,8 @@ import numpy as np
 from fleeting.errors import ClipReadError, UsageError
 from fleeting.faces import Alignment, face_mask
 from fleeting.files import write_atomic
-from fleeting.motion import dense_flow, remove_head_motion
+from fleeting.motion import skin_flow
+from fleeting.spotting.apex import MARGIN, SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from fleeting.analysis.predict import Verdict
 
 FORMATS = (".png", ".svg", ".pdf", ".jpg")
-SIDE = 192
 PICTURES = 7
 
 
@@ -48,7 +48,7 @@ def motion_overlay(
     import cv2
 
     grey = [np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8) for image in (reference, frame)]
-    flow = remove_head_motion(dense_flow(grey[0], grey[1]), mask)
+    flow = skin_flow(grey[0], grey[1], mask)
     share = np.clip(np.hypot(flow[..., 0], flow[..., 1]) / max(full, 1e-6), 0, 1) * mask
     heat = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     alpha = (0.75 * np.sqrt(share))[..., None]
@@ -70,7 +70,7 @@ def motion_overlay(
 def _pictures(verdict: Verdict) -> tuple[list[int], list[NDArray[np.uint8]], list[NDArray[np.uint8]], float]:
     """Frames shown (of the recording), aligned faces, the same with motion, and the motion in full colour."""
     landmarks = verdict.reference.landmarks
-    align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE)
+    align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=MARGIN)
     mask = face_mask(align.points(landmarks), (SIDE, SIDE))
     source = verdict.clip.frames
     onset, apex = verdict.spot.onset, verdict.spot.apex
@@ -86,7 +86,7 @@ def _pictures(verdict: Verdict) -> tuple[list[int], list[NDArray[np.uint8]], lis
         except (ClipReadError, IndexError):
             continue
     reference = faces.get(onset, next(iter(faces.values())))
-    full = max(1.0, verdict.strength * SIDE / 128)
+    full = max(1.0, verdict.strength)
     shown = [index for index in wanted if index in faces]
     moved = [motion_overlay(reference, faces[index], mask, full=full) for index in shown]
     return [i + verdict.stretch.start for i in shown], [faces[i] for i in shown], moved, full
@@ -137,7 +137,7 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
     _draw_probabilities(figure.add_subplot(bottom[1]), verdict)
     figure.suptitle(
         f"{verdict.path.name}: {verdict.label}, {max(verdict.probabilities):.0%}   "
-        f"(motion up to {verdict.strength:.1f} px of a 128-px face; full colour = {full * 128 / SIDE:.1f} px)",
+        f"(motion up to {verdict.strength:.1f} px of a 128-px face; full colour = {full:.1f} px)",
         fontsize=11,
     )
     buffer = BytesIO()

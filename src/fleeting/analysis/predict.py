@@ -145,7 +145,7 @@ def predict(
         stretch=stretch,
         strength=spot.strength,
         n_models=len(models),
-        warnings=tuple([*warnings, *built.info.get("notes", [])]),
+        warnings=(*warnings, *built.info.get("notes", [])),
         clip=marked,
         reference=reference,
         spot=spot,

@@ -80,8 +80,8 @@ def face_stretches(
         stretches.append(Stretch(begin, len(frames)))
     if not stretches:
         raise NoFaceError(
-            f"{frames}: no face in the {len(looks)} frames that were looked at (of {len(frames)}); expected an upright, "
-            "frontal face at least 40 pixels wide"
+            f"{frames}: no face in the {len(looks)} frames that were looked at (of {len(frames)}); expected an "
+            "upright, frontal face at least 40 pixels wide"
         )
     return stretches
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import numpy as np
 
 from fleeting.clips import Clip
 from fleeting.datasets import load_clips
-from fleeting.errors import FleetingError, UsageError
+from fleeting.errors import CollapseWarning, FleetingError, UsageError
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
 from fleeting.experiments.machine import machine, versions
@@ -45,7 +46,8 @@ class Observer:
     ----------
     stage : called with one sentence when a stage begins.
     preprocessing : called with clips done and all clips.
-    epoch : called with a unit's key and the record of each epoch.
+    epoch : called with a unit's key and the record of each epoch; a record with the key ``warning`` is a sentence
+        about a run that has stopped learning.
     units : called with units done and all units.
     """
 
@@ -328,9 +330,10 @@ def _write_samples(run: RunFolder, sequences: SequenceSet) -> None:
         content = png.tobytes()
         write_atomic(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
         info = sequences.infos[index]
+        since = "onset" if sequences.recipe.motion == "difference" else "first"
         caption = (
             f"{clip.key}: {emotion}. Above, evenly spaced frames of the sequence (apex: frame {info['apex']} of "
-            f"{len(clip)}); below, what changed since the {'onset' if sequences.recipe.motion == 'difference' else 'first'} "
+            f"{len(clip)}); below, what changed since the {since} "
             "frame: lighter in red, darker in blue."
         )
         rows.append((name, clip.dataset, clip.subject, clip.name, emotion, caption))
@@ -347,15 +350,12 @@ def _start_worker(events: Any) -> None:
 
 
 def _run_in_worker(job: UnitJob) -> dict[str, Any]:
-    import warnings
-
-    from fleeting.errors import CollapseWarning
-
     if _events is None:
         return run_unit(job)
     with warnings.catch_warnings():
-        # The parent tells it from the record; printed here it would tear the progress bar apart.
-        warnings.simplefilter("ignore", CollapseWarning)
+        # Printed from here it would tear the parent's progress bar apart, and the parent can say which fold it is.
+        warnings.simplefilter("always", CollapseWarning)
+        warnings.showwarning = lambda message, *_args, **_more: _events.put((job.key, {"warning": str(message)}))
         return run_unit(job, lambda key, record: _events.put((key, record)))
 
 

@@ -125,7 +125,7 @@ class RunFolder:
             path = self.unit_folder(unit["key"]) / "predictions.csv"
             try:
                 # Names such as "001" and "NA" are text, whatever they look like.
-                table = pd.read_csv(path, dtype={c: str for c in _TEXT}, keep_default_na=False)
+                table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False)
             except (OSError, ValueError) as exc:
                 raise FleetingError(f"{path}: cannot be read ({exc}); delete its folder and run again") from exc
             table.insert(0, "fold", unit["fold"])

@@ -101,7 +101,7 @@ class Talluri2022(Recipe):
                 # Frames before the face appears show nothing to spot.
                 start = max(onset or 0, reference.index)
                 stop = None if clip.offset is None else max(start, min(clip.offset, length - 1)) + 1
-                spot = spot_clip(clip, reference.landmarks, start=start, stop=stop, margin=self.margin)
+                spot = spot_clip(clip, reference.landmarks, start=start, stop=stop)
                 apex, onset = spot.apex, spot.onset if onset is None else onset
         if onset is None:
             onset = 0

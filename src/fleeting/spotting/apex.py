@@ -10,15 +10,17 @@ import numpy as np
 
 from fleeting.errors import ClipReadError, FrameReadError, UsageError
 from fleeting.faces import Alignment, face_mask
-from fleeting.motion import dense_flow, remove_head_motion
+from fleeting.motion import skin_flow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fleeting.clips import Clip
 
-# The aligned face is compared at this size, in pixels; amplitudes of micro-expressions are quoted at it.
-SIDE = 128
+# With this margin the landmarks' box is 128 pixels wide: the unit in which amplitudes of micro-expressions are quoted.
+# The margin leaves room for the forehead when the head moves.
+SIDE = 192
+MARGIN = 0.25
 # The share of the face whose motion counts: an expression moves a tenth of it, noise moves all of it.
 TOP_SHARE = 0.1
 
@@ -32,7 +34,7 @@ class ApexSpot:
     apex : 0-based index of the frame.
     onset : the last frame before the apex at which the motion is still near its start; never after the apex.
     indexes : int64 ``(T,)``, the frames that were compared.
-    scores : float64 ``(T,)``, pixels of the aligned face: mean flow magnitude over the tenth of the face that moves
+    scores : float64 ``(T,)``, pixels (of a 128-pixel face if a clip was spotted): mean flow magnitude over the tenth of the face that moves
         most, smoothed.
     """
 
@@ -43,7 +45,7 @@ class ApexSpot:
 
     @property
     def strength(self) -> float:
-        """Motion at the apex above the clip's quietest frame, in pixels of the aligned face."""
+        """Motion at the apex above the quietest frame, in the pixels of ``scores``."""
         return float(self.scores.max() - self.scores.min())
 
 
@@ -68,7 +70,7 @@ def motion_scores(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_]) 
             reference = frame
             scores.append(0.0)
             continue
-        flow = remove_head_motion(dense_flow(reference, frame), mask)
+        flow = skin_flow(reference, frame, mask)
         magnitude = np.hypot(flow[..., 0], flow[..., 1])[mask]
         count = max(1, int(len(magnitude) * TOP_SHARE))
         scores.append(float(np.partition(magnitude, len(magnitude) - count)[-count:].mean()))
@@ -115,7 +117,7 @@ def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps:
 
 
 def spot_clip(
-    clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None, margin: float = 0.1
+    clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None
 ) -> ApexSpot:
     """Spot the apex of a clip: align its face by the landmarks of one frame, then compare every frame with ``start``.
 
@@ -127,7 +129,6 @@ def spot_clip(
     clip : the clip.
     landmarks : ``(68, 2)`` of its reference frame; see :func:`fleeting.faces.find_reference`.
     start, stop : frames to search, ``[start, stop)``; to the end by default.
-    margin : as in :meth:`fleeting.faces.Alignment.from_landmarks`.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def spot_clip(
     """
     import cv2
 
-    align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=margin)
+    align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=MARGIN)
     mask = face_mask(align.points(landmarks), (SIDE, SIDE))
     indexes: list[int] = []
 

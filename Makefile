@@ -1,0 +1,63 @@
+# `make demo` shows what Fleeting does; `make test` checks all of it. Both create what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+CLIPS := demo/clips
+HELD_OUT := demo/held-out
+RUN := demo/run
+
+.PHONY: demo test lint format clean help
+
+help:
+	@echo "make demo    install, run the whole chain on synthetic clips, leave a report in $(RUN)/report.html"
+	@echo "make test    lint, types, architecture, tests"
+	@echo "make format  rewrite the code in the house style"
+	@echo "make clean   remove what was installed and made"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Fleeting needs Python 3.11 or later; found `$(PYTHON) --version`. Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable . --group test --group lint
+	@touch $@ $(VENV)/.installed
+
+# Six subjects' worth of everything would do; twelve leave enough to learn from in every fold.
+demo: $(VENV)/.installed
+	$(BIN)/fleeting synth $(CLIPS) --subjects 12 --clips-per-subject 6 --amplitude 1.5 3
+	$(BIN)/fleeting synth $(HELD_OUT) --subjects 1 --clips-per-subject 3 --amplitude 1.5 3 --first-subject 12
+	$(BIN)/fleeting evaluate --data synthetic:$(CLIPS) --motion difference \
+	  --recipe talluri2022,frames=18,step=2,height=64,width=64 --protocol subject-kfold \
+	  --epochs 20 --watch --cache demo/cache --out $(RUN)
+	$(BIN)/fleeting predict "`find $(HELD_OUT) -mindepth 2 -maxdepth 2 -type d -not -path '*/truth*' | sort | head -1`" \
+	  --fps 200 --model $(RUN) --figure demo/verdict.png
+	@echo
+	@echo "The report:  file://$(CURDIR)/$(RUN)/report.html"
+	@echo "The verdict: $(CURDIR)/demo/verdict.png"
+
+test: $(VENV)/.installed-test
+	@$(MAKE) --no-print-directory lint
+	-@$(BIN)/python tests/data/fetch_videos.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,6 @@
+"""``python -m fleeting``."""
+
+from fleeting.app.cli import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,544 @@
+"""The command line: each verb is a few lines of the Python interface."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from fleeting._version import __version__
+from fleeting.app.screen import Screen
+from fleeting.app.specs import parse_spec
+from fleeting.errors import FleetingError, UsageError
+
+app = App(
+    name="fleeting",
+    version=__version__,
+    help="Facial micro-expression recognition, from video to verdict.",
+    help_epilogue="Every verb takes --debug, which shows the traceback of an error. Exit codes: 0 done, 1 the job "
+    "could not be done, 2 wrong usage, 130 interrupted.",
+    help_format="plaintext",
+)
+
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Show errors only.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
+Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")]
+Data = Annotated[
+    list[str], Parameter(name="--data", negative="", help="A data set as KIND:PATH; several make a composite.")
+]
+Store = Annotated[
+    Path | None, Parameter(name="--cache", help="Folder of prepared sequences (default: the user's cache folder).")
+]
+RecipeSpec = Annotated[str, Parameter(help="NAME[,field=value...], as in talluri2022,frames=26,motion=difference.")]
+ModelSpec = Annotated[str, Parameter(name="--model", help="NAME[,option=value...]; `fleeting models` lists them.")]
+
+
+@app.command(sort_key=1)
+def synth(
+    out: Path,
+    *,
+    layout: Literal["plain", "casme2", "smic", "samm"] = "plain",
+    subjects: int = 12,
+    clips_per_subject: int = 6,
+    seed: int = 0,
+    amplitude: tuple[float, float] = (1.0, 3.0),
+    fps: float | None = None,
+    emotions: str | None = None,
+    portraits: Path | None = None,
+    first_subject: int = 0,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a synthetic data set with exact ground truth, in the layout of a real one.
+
+    Example: fleeting synth clips --subjects 6
+
+    Parameters
+    ----------
+    out
+        Folder to write; asking again for the same set completes it.
+    layout
+        plain (folders and a CSV), or exactly as casme2, smic or samm lie on disk.
+    subjects
+        People in the set.
+    clips_per_subject
+        Clips of each.
+    seed
+        Same seed, same bytes.
+    amplitude
+        Lowest and highest peak motion, in pixels of a 128-pixel face.
+    fps
+        Frames a second (default: those of the layout).
+    emotions
+        Comma-separated, or "all" eight (default: happiness, disgust and surprise).
+    portraits
+        Folder of your own portraits to use as identities.
+    first_subject
+        Leave out this many identities, for a set of other people.
+    """
+    from fleeting.synthesis import write_dataset
+
+    screen = Screen(quiet, json)
+    chosen: Any = None
+    if emotions is not None:
+        chosen = "all" if emotions == "all" else [name.strip() for name in emotions.split(",")]
+    with screen.bar() as bars:
+        made = write_dataset(
+            out,
+            layout=layout,
+            subjects=subjects,
+            clips_per_subject=clips_per_subject,
+            seed=seed,
+            amplitude=amplitude,
+            fps=fps,
+            emotions=chosen,
+            identities=portraits,
+            first_subject=first_subject,
+            jobs=jobs,
+            progress=bars.step("clips"),
+        )
+    counts = ", ".join(f"{n} {emotion}" for emotion, n in sorted(made.counts.items()))
+    screen.show(f"{made.n_clips} clips ({counts}), {made.n_frames} frames in {made.path}")
+    screen.dump(
+        {
+            "path": str(made.path),
+            "layout": made.layout,
+            "n_clips": made.n_clips,
+            "n_frames": made.n_frames,
+            "counts": dict(made.counts),
+        }
+    )
+
+
+@app.command(sort_key=2)
+def preprocess(
+    *,
+    data: Data,
+    recipe: RecipeSpec = "talluri2022",
+    cache: Store = None,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn clips into sequences and keep them; `evaluate` does this by itself.
+
+    Example: fleeting preprocess --data synthetic:clips
+    """
+    from fleeting.datasets import load_clips
+    from fleeting.sequences import prepare
+
+    screen = Screen(quiet, json)
+    made_by = _recipe(recipe)
+    clips = load_clips(data)
+    with screen.bar() as bars:
+        found = prepare(clips, made_by, root=cache, jobs=jobs, progress=bars.step("clips"))
+    for item in found.skipped:
+        screen.warn(f"skipped {item.clip.key}: {item.reason}")
+    noted = [(clip.key, info["notes"]) for clip, info in zip(found.clips, found.infos, strict=True) if info["notes"]]
+    for key, notes in noted:
+        screen.warn(f"{key}: {'; '.join(notes)}")
+    screen.show(f"{len(found)} sequences, {len(found.skipped)} clips skipped, in {found.store.folder}")
+    screen.dump(
+        {
+            "sequences": len(found),
+            "folder": str(found.store.folder),
+            "skipped": [{"clip": item.clip.key, "reason": item.reason} for item in found.skipped],
+            "notes": dict(noted),
+        }
+    )
+    if not len(found):
+        raise FleetingError("no clip could become a sequence; the reasons are above")
+
+
+Epochs = Annotated[int | None, Parameter(help="Passes over the training clips (default: the paper's).")]
+Rate = Annotated[float | None, Parameter(help="Learning rate (default: the paper's).")]
+Batch = Annotated[int | None, Parameter(help="Clips a step (default: the paper's).")]
+Optimizer = Annotated[Literal["sgd", "adam"] | None, Parameter(help="Optimiser (default: the paper's).")]
+Clip = Annotated[float | None, Parameter(name="--clip-norm", help="Cut the gradient's norm; keeps training alive.")]
+Motion = Annotated[
+    Literal["none", "difference"] | None,
+    Parameter(help="What the network sees: the frames (as published) or their difference from the onset frame."),
+]
+Classes = Annotated[str | None, Parameter(help="Comma-separated emotions to keep (default: all that occur).")]
+Device = Annotated[Literal["cpu", "cuda", "auto"], Parameter(help="Where to train.")]
+
+
+@app.command(sort_key=3)
+def evaluate(
+    *,
+    data: Data,
+    out: Path,
+    recipe: RecipeSpec = "talluri2022",
+    model: ModelSpec = "model_a",
+    protocol: str = "stratified-kfold",
+    epochs: Epochs = None,
+    learning_rate: Rate = None,
+    batch_size: Batch = None,
+    optimizer: Optimizer = None,
+    clip_norm: Clip = None,
+    motion: Motion = None,
+    classes: Classes = None,
+    seeds: str = "0",
+    watch: bool = False,
+    samples: bool = True,
+    device: Device = "cpu",
+    cache: Store = None,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train and test a model under a protocol, fold by fold, and write the report.
+
+    Stopped at any moment, the same command goes on where it was: finished folds are kept.
+
+    Example: fleeting evaluate --data synthetic:clips --epochs 3 --out run
+
+    Parameters
+    ----------
+    out
+        Run folder.
+    protocol
+        NAME[,folds=5,seed=0]; stratified-kfold mixes subjects as the paper does, subject-kfold does not.
+    seeds
+        Comma-separated; every fold is trained once for each.
+    watch
+        Record the test clips' accuracy after each epoch; it is shown, never used to choose.
+    samples
+        Put a few film strips into the report. They show faces.
+    """
+    from fleeting.experiments import evaluate as run_experiment
+    from fleeting.reports import render_report
+
+    screen = Screen(quiet, json)
+    training = _given(
+        epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
+    )
+    config = _config(data, recipe, model, motion, classes, training, protocol, seeds, watch, device)
+    with screen.bar() as bars:
+        run = run_experiment(
+            config, out, jobs=jobs, store=cache, observer=_observer(screen, bars, config), samples=samples
+        )
+    page = render_report(run.path)
+    _show_results(screen, run.path, page)
+
+
+@app.command(sort_key=4)
+def train(
+    *,
+    data: Data,
+    out: Path,
+    recipe: RecipeSpec = "talluri2022",
+    model: ModelSpec = "model_a",
+    epochs: Epochs = None,
+    learning_rate: Rate = None,
+    batch_size: Batch = None,
+    optimizer: Optimizer = None,
+    clip_norm: Clip = None,
+    motion: Motion = None,
+    classes: Classes = None,
+    seed: int = 0,
+    device: Device = "cpu",
+    cache: Store = None,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train one model on all clips, to be used on other recordings. Nothing is tested: see `evaluate`.
+
+    Example: fleeting train --data synthetic:clips --epochs 3 --out model
+
+    Parameters
+    ----------
+    out
+        Folder for model.safetensors, config.json and history.csv.
+    seed
+        Same seed, same weights.
+    """
+    from fleeting.experiments import train_on_all
+
+    screen = Screen(quiet, json)
+    training = _given(
+        epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
+    )
+    config = _config(data, recipe, model, motion, classes, training, "stratified-kfold", str(seed), False, device)
+    with screen.bar() as bars:
+        folder = train_on_all(config, out, jobs=jobs, store=cache, observer=_observer(screen, bars, config, units=1))
+    screen.show(f"Model: {folder / 'model.safetensors'}")
+    screen.dump({"model": str(folder / "model.safetensors")})
+
+
+@app.command(sort_key=5)
+def predict(
+    recording: Path,
+    *,
+    model: Annotated[Path, Parameter(help="A run folder (all its folds are asked), a model folder or file.")],
+    figure: Path | None = None,
+    fps: float | None = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Recognise the expression in a short video of one face, or a folder of frames.
+
+    Example: fleeting predict video.mp4 --model run --figure verdict.png
+
+    Parameters
+    ----------
+    recording
+        Video file, or folder of frames.
+    figure
+        Write the film strip with the motion overlaid here (png, svg, pdf or jpg).
+    fps
+        Frames a second, for a folder or to overrule the video.
+    """
+    import warnings
+
+    from fleeting.analysis import draw_verdict
+    from fleeting.analysis import predict as predict_recording
+
+    screen = Screen(quiet, json)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        verdict = predict_recording(recording, model, fps=fps)
+        drawn = None if figure is None else draw_verdict(verdict, figure)
+    told = dict.fromkeys(str(item.message) for item in caught if item.category is UserWarning)
+    for sentence in [*told, *verdict.warnings]:
+        screen.warn(sentence)
+    when = "" if verdict.apex_seconds is None else f", {verdict.apex_seconds:.3f} s"
+    screen.show(f"{verdict.path}: {verdict.label}")
+    for name, value in sorted(zip(verdict.classes, verdict.probabilities, strict=True), key=lambda pair: -pair[1]):
+        screen.show(f"  {name:<12} {value:6.1%}")
+    screen.show(
+        f"Apex: frame {verdict.apex} of {verdict.n_frames}{when}; motion {verdict.strength:.2f} px of a 128-px face"
+    )
+    if drawn is not None:
+        screen.show(f"Figure: {drawn}")
+    screen.dump(verdict.to_dict() | {"figure": None if drawn is None else str(drawn)})
+
+
+@app.command(sort_key=6)
+def report(run: Path, *, partial: bool = False, json: AsJson = False, quiet: Quiet = False) -> None:
+    """Score a run and write its page again.
+
+    Example: fleeting report run
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    partial
+        Score what is finished if folds are missing; the page says so.
+    """
+    from fleeting.experiments import RunFolder, aggregate
+    from fleeting.reports import render_report
+
+    screen = Screen(quiet, json)
+    aggregate(RunFolder(run), allow_partial=partial)
+    _show_results(screen, run, render_report(run))
+
+
+@app.command(sort_key=7)
+def models(pattern: str = "*", *, json: AsJson = False) -> None:
+    """List the networks.
+
+    Example: fleeting models
+
+    Parameters
+    ----------
+    pattern
+        Wildcard, such as model_*.
+    """
+    from fleeting.models import list_models, model_info
+
+    screen = Screen(json_output=json)
+    names = list_models(pattern)
+    infos = [model_info(name) for name in names]
+    for info in infos:
+        screen.show(f"{info.name:<12} {info.summary}")
+        screen.show(f"{'':<12} {info.paper}")
+    if not names:
+        screen.show(f"no model matches {pattern!r}")
+    screen.dump([{"name": i.name, "summary": i.summary, "paper": i.paper, "training": i.training} for i in infos])
+
+
+@app.command(sort_key=8)
+def info(*, json: AsJson = False) -> None:
+    """Show versions, the machine, where things are kept, and licences that bind a user.
+
+    Example: fleeting info
+    """
+    import torch
+
+    from fleeting.experiments import machine, versions
+    from fleeting.faces.detector import LANDMARKS_LICENCE, landmark_file
+    from fleeting.sequences.store import default_store
+
+    screen = Screen(json_output=json)
+    try:
+        landmarks = str(landmark_file())
+    except FleetingError as exc:
+        landmarks = f"missing: {exc}"
+    facts: dict[str, Any] = {
+        "versions": versions(),
+        "machine": machine(),
+        "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "cache": str(default_store()),
+        "landmarks": landmarks,
+        "landmarks_licence": LANDMARKS_LICENCE,
+    }
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            for inner, text in value.items():
+                screen.show(f"{inner:<28} {text}")
+        else:
+            screen.show(f"{name:<28} {value}")
+    screen.dump(facts)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _recipe(spec: str, motion: str | None = None) -> Any:
+    from fleeting.sequences import create_recipe
+
+    name, fields = parse_spec(spec)
+    return create_recipe(name, **(fields if motion is None else {**fields, "motion": motion}))
+
+
+def _names(text: str, what: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names or len(set(names)) != len(names):
+        raise UsageError(f"--{what}: found {text!r}; expected names separated by commas, each once")
+    return names
+
+
+def _config(
+    data: Sequence[str],
+    recipe: str,
+    model: str,
+    motion: str | None,
+    classes: str | None,
+    training: dict[str, Any],
+    protocol: str,
+    seeds: str,
+    watch: bool,
+    device: str,
+) -> Any:
+    from fleeting.experiments import ExperimentConfig
+    from fleeting.training import TrainingConfig
+
+    made_by = _recipe(recipe, motion)
+    model_name, options = parse_spec(model)
+    protocol_name, rule = parse_spec(protocol)
+    unknown = set(rule) - {"folds", "seed"}
+    if unknown:
+        raise UsageError(f"--protocol: unknown field {', '.join(sorted(unknown))}; choose from: folds, seed")
+    try:
+        numbers = tuple(int(part) for part in _names(seeds, "seeds"))
+    except ValueError:
+        raise UsageError(f"--seeds: found {seeds!r}; expected whole numbers separated by commas") from None
+    return ExperimentConfig(
+        data=tuple(data),
+        recipe=made_by,
+        model=model_name,
+        model_options=options,
+        training=TrainingConfig.for_model(model_name, **training, motion=made_by.motion),
+        protocol=protocol_name,
+        folds=rule.get("folds", 5),
+        protocol_seed=rule.get("seed", 0),
+        classes=None if classes is None else _names(classes, "classes"),
+        seeds=numbers,
+        watch=watch,
+        device=device,
+    )
+
+
+def _observer(screen: Screen, bars: Any, config: Any, units: int | None = None) -> Any:
+    from fleeting.experiments import Observer
+
+    epochs = config.training.epochs
+    done: dict[str, int] = {}
+    finished = {"before": 0, "total": units or config.folds * len(config.seeds)}
+    step = bars.step("epochs")
+
+    def on_units(count: int, total: int) -> None:
+        if not done:
+            finished.update(before=count, total=total)
+
+    def on_epoch(key: str, record: dict[str, Any]) -> None:
+        if "warning" in record:
+            screen.warn(f"{key}: {record['warning']}")
+            return
+        done[key] = int(record["epoch"])
+        step(finished["before"] * epochs + sum(done.values()), finished["total"] * epochs)
+
+    return Observer(stage=screen.say, preprocessing=bars.step("clips"), epoch=on_epoch, units=on_units)
+
+
+def _show_results(screen: Screen, run: Path, page: Path) -> None:
+    import json
+
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    pooled = summary["pooled"]
+    if summary["partial"]:
+        screen.warn(f"partial: {summary['finished']} of {summary['expected']} units are finished")
+    for sentence in summary["warnings"]:
+        screen.warn(sentence)
+    for metric in ("accuracy", "uf1", "uar"):
+        low, high = pooled[f"{metric}_low"], pooled[f"{metric}_high"]
+        interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
+        beside = (
+            f"   (always {pooled['majority_class']}: {pooled['majority_accuracy']:.3f})" if metric == "accuracy" else ""
+        )
+        screen.show(f"{metric:<9} {pooled[metric]:.3f}{interval}{beside}")
+    screen.show(f"Report: {page}")
+    screen.dump({"run": str(run), "report": str(page), **summary})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in tokens
+    tokens = [token for token in tokens if token != "--debug"]
+    screen = Screen()
+    try:
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as exc:
+        if debug:
+            traceback.print_exc()
+        screen.err.print(f"error: {exc}", style="red", markup=False)
+        screen.err.print("`fleeting --help` lists the verbs, `fleeting VERB --help` the options of one.", markup=False)
+        return 2
+    except FleetingError as exc:
+        if debug:
+            traceback.print_exc()
+        screen.err.print(f"error: {exc}", style="red", markup=False)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        screen.err.print("interrupted; what was finished is kept, and the same command goes on from there")
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; writing the rest at exit would only raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as exc:
+        if debug:
+            traceback.print_exc()
+        screen.err.print(
+            f"internal error: {type(exc).__name__}: {exc}. Run it again with --debug and report what it prints",
+            style="red",
+            markup=False,
+        )
+        return 1
+    return 0
+
+
+def run() -> None:
+    """Entry point of the ``fleeting`` script."""
+    sys.exit(main())

