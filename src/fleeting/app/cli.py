@@ -103,7 +103,7 @@ def synth(
             jobs=jobs,
             progress=bars.step("clips"),
         )
-    counts = ", ".join(f"{n} {emotion}" for emotion, n in sorted(made.counts.items()))
+    counts = ", ".join(f"{n} {emotion}" for emotion, n in sorted(made.emotions.items()))
     screen.show(f"{made.n_clips} clips ({counts}), {made.n_frames} frames in {made.path}")
     screen.dump(
         {
@@ -111,7 +111,7 @@ def synth(
             "layout": made.layout,
             "n_clips": made.n_clips,
             "n_frames": made.n_frames,
-            "counts": dict(made.counts),
+            "emotions": dict(made.emotions),
         }
     )
 

@@ -1,0 +1,186 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from fleeting.clips import ArrayFrames, Clip, FrameFolder
+from fleeting.errors import FleetingError
+from fleeting.sequences import SequenceStore, Talluri2022, film_strip, prepare
+
+RECIPE = Talluri2022(frames=4, height=64, width=64)
+
+
+@pytest.fixture
+def clips(portrait):
+    small = cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    made = []
+    for k in range(3):
+        frames = np.stack([np.clip(small.astype(int) + 3 * k + t, 0, 255).astype(np.uint8) for t in range(6)])
+        made.append(Clip("d", f"s{k}", "c", ArrayFrames(frames), emotion="happiness", onset=0, apex=3))
+    return made
+
+
+def test_sequences_are_kept_and_found_again(clips, tmp_path, monkeypatch):
+    first = prepare(clips, RECIPE, root=tmp_path)
+    assert len(first) == 3 and not first.skipped
+    assert isinstance(first[0], np.memmap) and not first[0].flags.writeable
+    assert first.array().shape == (3, 4, 64, 64, 1)
+    assert np.array_equal(first.array([2])[0], first[2])
+    monkeypatch.setattr(Talluri2022, "build", lambda *_: pytest.fail("made again"))
+    again = prepare(clips, RECIPE, root=tmp_path)
+    assert again.keys == first.keys
+    assert again.table()["apex"].tolist() == [3, 3, 3]
+
+
+def test_another_recipe_annotation_or_frame_is_another_sequence(clips, tmp_path):
+    store = SequenceStore(RECIPE, tmp_path)
+    clip = clips[0]
+    moved = Clip("d", "s0", "c", clip.frames, emotion="happiness", onset=0, apex=2)
+    renamed = Clip("other", "s9", "x", clip.frames, emotion="disgust", onset=0, apex=3)
+    assert store.key(clip) != store.key(moved)
+    assert store.key(clip) == store.key(renamed)
+    assert len({store.key(c) for c in clips}) == 3
+    assert SequenceStore(Talluri2022(frames=5), tmp_path).folder != store.folder
+
+
+def test_clips_without_a_face_are_skipped_listed_and_remembered(clips, tmp_path, monkeypatch):
+    blank = Clip("d", "s9", "blank", ArrayFrames(np.zeros((3, 90, 90, 3), np.uint8)))
+    found = prepare([blank, *clips], RECIPE, root=tmp_path)
+    assert len(found) == 3
+    assert [(s.clip.name, "no face" in s.reason) for s in found.skipped] == [("blank", True)]
+    monkeypatch.setattr(Talluri2022, "build", lambda *_: pytest.fail("looked again"))
+    assert len(prepare([blank], RECIPE, root=tmp_path).skipped) == 1
+
+
+def test_unreadable_clips_are_skipped_and_tried_again(clips, tmp_path, write_frames):
+    folder = write_frames([clips[0].frames[k] for k in range(6)])
+    source = FrameFolder(folder)
+    content = {name: (folder / name).read_bytes() for name in source.names}
+    for name in source.names:
+        (folder / name).write_bytes(b"broken")
+    clip = Clip("d", "s", "c", source, onset=0, apex=3)
+    assert len(prepare([clip], RECIPE, root=tmp_path / "store").skipped) == 1
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    assert len(prepare([clip], RECIPE, root=tmp_path / "store")) == 1
+
+
+def test_a_frame_that_vanished_skips_the_clip_not_the_job(clips, tmp_path, write_frames):
+    folder = write_frames([clips[0].frames[k] for k in range(6)])
+    source = FrameFolder(folder)
+    (folder / source.names[2]).unlink()
+    found = prepare([Clip("d", "s", "gone", source), clips[0]], RECIPE, root=tmp_path / "store")
+    assert [s.clip.name for s in found.skipped] == ["gone"]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "no info", "bad info"])
+def test_a_damaged_entry_is_made_again(clips, tmp_path, damage):
+    first = prepare(clips[:1], RECIPE, root=tmp_path)
+    before = first.array()
+    path, info = first.paths()[0], first.paths()[0].with_suffix(".json")
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-1000])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "no info":
+        info.unlink()
+    else:
+        info.write_text('{"status": "o')
+    assert np.array_equal(prepare(clips[:1], RECIPE, root=tmp_path).array(), before)
+
+
+def test_loading_a_foreign_array_is_a_clear_error(clips, tmp_path):
+    found = prepare(clips[:1], RECIPE, root=tmp_path)
+    np.save(found.paths()[0], np.zeros(3))
+    with pytest.raises(FleetingError, match="expected uint8"):
+        found[0]
+
+
+def test_the_manifest_lists_recipe_and_clips(clips, tmp_path):
+    found = prepare(clips, RECIPE, root=tmp_path)
+    manifest = json.loads((found.store.folder / "manifest.json").read_text())
+    assert manifest["recipe"]["frames"] == 4
+    assert {row["clip"] for row in manifest["clips"].values()} == {"d/s0/c", "d/s1/c", "d/s2/c"}
+    assert set(manifest["clips"]) == set(found.keys)
+
+
+def test_a_read_only_store_says_so(clips, read_only):
+    with pytest.raises(FleetingError, match="cannot be written"):
+        prepare(clips[:1], RECIPE, root=read_only)
+
+
+def test_progress_is_told(clips, tmp_path):
+    told = []
+    prepare(clips, RECIPE, root=tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+_FILL = """
+import sys, numpy as np
+from pathlib import Path
+from fleeting.clips import Clip, FrameFolder
+from fleeting.sequences import Talluri2022, prepare
+if __name__ == "__main__":
+    root, store, jobs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    clips = [Clip("d", p.name, "c", FrameFolder(p), onset=0, apex=3) for p in sorted(root.iterdir())]
+    print("ready", flush=True)
+    found = prepare(clips, Talluri2022(frames=4, height=64, width=64), root=store, jobs=jobs)
+    print(len(found), flush=True)
+"""
+
+
+@pytest.fixture
+def folders(clips, write_frames):
+    for k in range(8):
+        base = clips[k % 3].frames
+        folder = write_frames([np.roll(base[t], k, axis=1) for t in range(6)], name=f"set/{k}")
+    return folder.parent
+
+
+def test_two_processes_that_fill_one_store_agree(folders, tmp_path):
+    command = [sys.executable, "-c", _FILL, str(folders), str(tmp_path / "store"), "1"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [p.communicate(timeout=120)[0].split() for p in running] == [["ready", "8"]] * 2
+    clips = [Clip("d", p.name, "c", FrameFolder(p), onset=0, apex=3) for p in sorted(folders.iterdir())]
+    shared = prepare(clips, RECIPE, root=tmp_path / "store")
+    alone = prepare(clips, RECIPE, root=tmp_path / "alone")
+    assert np.array_equal(shared.array(), alone.array())
+    assert not list((tmp_path / "store").rglob("*.part"))
+
+
+def test_a_kill_leaves_a_store_that_can_be_completed(folders, tmp_path):
+    store = tmp_path / "store"
+    command = [sys.executable, "-c", _FILL, str(folders), str(store), "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "ready"
+    deadline = time.monotonic() + 60
+    while not list(store.rglob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    clips = [Clip("d", p.name, "c", FrameFolder(p), onset=0, apex=3) for p in sorted(folders.iterdir())]
+    assert np.array_equal(
+        prepare(clips, RECIPE, root=store).array(), prepare(clips, RECIPE, root=tmp_path / "alone").array()
+    )
+
+
+def test_several_processes_give_what_one_gives(folders, tmp_path):
+    clips = [Clip("d", p.name, "c", FrameFolder(p), onset=0, apex=3) for p in sorted(folders.iterdir())]
+    two = prepare(clips, RECIPE, root=tmp_path / "two", jobs=2)
+    one = prepare(clips, RECIPE, root=tmp_path / "one", jobs=1)
+    assert two.keys == one.keys
+    assert np.array_equal(two.array(), one.array())
+
+
+def test_film_strips_show_frames_and_change(clips, tmp_path):
+    found = prepare(clips[:1], Talluri2022(frames=12, height=64, width=64, motion="difference"), root=tmp_path)
+    strip = film_strip(found[0], reference_first=True, count=5, side=64)
+    assert strip.dtype == np.uint8
+    assert strip.shape == (64 * 2 + 3, 64 * 5 + 3 * 4, 3)
