@@ -77,3 +77,38 @@ def read_only(tmp_path):
     yield folder
     if folder.is_dir():
         folder.chmod(0o700)
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory) -> Path:
+    """A plain synthetic set: 6 subjects, 3 clips each, one of each class, 60 frames a second."""
+    from fleeting.synthesis import write_dataset
+
+    root = tmp_path_factory.mktemp("sets") / "small"
+    write_dataset(root, subjects=6, clips_per_subject=3, seed=5, amplitude=(2.0, 3.0), fps=60, blinks=0.0)
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_config(small_set):
+    """A configuration that runs in seconds."""
+    from fleeting.experiments import ExperimentConfig
+    from fleeting.sequences import Talluri2022
+    from fleeting.training import TrainingConfig
+
+    return ExperimentConfig(
+        data=(f"synthetic:{small_set}",),
+        recipe=Talluri2022(frames=9, height=32, width=32, motion="difference"),
+        training=TrainingConfig.for_model("model_a", epochs=3),
+        protocol="subject-kfold",
+        folds=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def small_run(small_config, tmp_path_factory):
+    """A finished run of ``small_config``; do not write into it."""
+    from fleeting.experiments import evaluate
+
+    root = tmp_path_factory.mktemp("runs")
+    return evaluate(small_config, root / "run", store=root / "store")

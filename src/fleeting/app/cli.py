@@ -82,6 +82,7 @@ def synth(
     first_subject
         Leave out this many identities, for a set of other people.
     """
+    from fleeting.synthesis import portraits as read_portraits
     from fleeting.synthesis import write_dataset
 
     screen = Screen(quiet, json)
@@ -98,7 +99,7 @@ def synth(
             amplitude=amplitude,
             fps=fps,
             emotions=chosen,
-            identities=portraits,
+            identities=None if portraits is None else read_portraits(portraits),
             first_subject=first_subject,
             jobs=jobs,
             progress=bars.step("clips"),

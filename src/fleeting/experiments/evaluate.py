@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.clips import Clip
-from fleeting.datasets import load_clips
+from fleeting.datasets import load_clips, open_dataset
 from fleeting.errors import CollapseWarning, FleetingError, UsageError
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
@@ -27,7 +27,7 @@ from fleeting.files import write_atomic, write_text
 from fleeting.models import create_model
 from fleeting.parallel import Progress, map_jobs, resolve_jobs
 from fleeting.protocols import create_protocol, folds_of, split_notes
-from fleeting.sequences import Recipe, SequenceSet, Skipped, film_strip, prepare
+from fleeting.sequences import Recipe, SequenceSet, film_strip, prepare
 
 if TYPE_CHECKING:
     import os
@@ -66,7 +66,9 @@ class Observer:
 class _Prepared:
     sequences: SequenceSet
     classes: tuple[str, ...]
-    skipped: list[Skipped]
+    # dataset, subject, clip, reason
+    skipped: list[tuple[str, str, str, str]]
+    notes: list[str]
 
 
 def _prepare(
@@ -76,7 +78,16 @@ def _prepare(
     jobs: int | None,
     observer: Observer,
 ) -> _Prepared:
-    clips = load_clips(config.data) if clips is None else list(clips)
+    skipped: list[tuple[str, str, str, str]] = []
+    notes: list[str] = []
+    if clips is None:
+        clips = load_clips(config.data)
+        for problem in (problem for spec in config.data for problem in open_dataset(spec).problems):
+            if problem.skipped:
+                skipped.append((problem.dataset, problem.subject, problem.clip, problem.reason))
+            else:
+                notes.append(f"{problem}.")
+    clips = list(clips)
     if not clips:
         raise UsageError(f"no clips in {', '.join(config.data) or 'what was given'}; expected annotated clips")
     repeated = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
@@ -84,11 +95,10 @@ def _prepare(
         raise UsageError(
             f"{len(repeated)} clips occur more than once ({', '.join(repeated[:3])}); name each data set once"
         )
-    skipped: list[Skipped] = []
     labelled: list[Clip] = []
     for clip in clips:
         if not clip.emotion:
-            skipped.append(Skipped(clip, "has no emotion label"))
+            skipped.append((clip.dataset, clip.subject, clip.name, "has no emotion label"))
         elif config.classes is None or clip.emotion in config.classes:
             labelled.append(clip)
     present = sorted({str(clip.emotion) for clip in labelled})
@@ -107,7 +117,8 @@ def _prepare(
         raise UsageError(
             f"the clips that are left show one class only ({', '.join(classes)}); recognition needs at least two"
         )
-    return _Prepared(sequences, classes, skipped + sequences.skipped)
+    skipped += [(s.clip.dataset, s.clip.subject, s.clip.name, s.reason) for s in sequences.skipped]
+    return _Prepared(sequences, classes, skipped, notes)
 
 
 def _shape(recipe: Recipe, n_classes: int) -> dict[str, int]:
@@ -196,7 +207,7 @@ def evaluate(
         ],
         "versions": versions(),
         "machine": machine(),
-        "notes": _notes(config, sequences, [str(note) for note in split_notes(protocol, table, folds)]),
+        "notes": [*_notes(config, sequences), *split_notes(protocol, table, folds), *prepared.notes],
     }
     run.begin(content)
     _write_tables(run, table, prepared.skipped)
@@ -280,8 +291,8 @@ def _typical_fps(clips: Sequence[Clip]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def _notes(config: ExperimentConfig, sequences: SequenceSet, protocol_notes: list[str]) -> list[str]:
-    notes = [*config.recipe.describe(), *protocol_notes]
+def _notes(config: ExperimentConfig, sequences: SequenceSet) -> list[str]:
+    notes = config.recipe.describe()
     sources = Counter(info.get("apex_source", "") for info in sequences.infos)
     if guessed := sources["spotted"] + sources["middle"]:
         notes.append(
@@ -300,12 +311,11 @@ def _csv(table: pd.DataFrame) -> str:
     return text.getvalue()
 
 
-def _write_tables(run: RunFolder, table: pd.DataFrame, skipped: Sequence[Skipped]) -> None:
+def _write_tables(run: RunFolder, table: pd.DataFrame, skipped: Sequence[tuple[str, str, str, str]]) -> None:
     import pandas as pd
 
     write_text(run.path / "clips.csv", _csv(table))
-    rows = [(item.clip.dataset, item.clip.subject, item.clip.name, item.reason) for item in skipped]
-    write_text(run.path / "skipped.csv", _csv(pd.DataFrame(rows, columns=["dataset", "subject", "clip", "reason"])))
+    write_text(run.path / "skipped.csv", _csv(pd.DataFrame(skipped, columns=["dataset", "subject", "clip", "reason"])))
 
 
 def _write_samples(run: RunFolder, sequences: SequenceSet) -> None:
