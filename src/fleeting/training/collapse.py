@@ -1,0 +1,213 @@
+"""Notice a network that has stopped learning, while it happens.
+
+On raw frames with its paper's training, Model-A dies within some thirty steps: large features meet a large step, the
+ReLU units behind the first dense layer fall silent for every input, and from then on the network answers a constant at
+a loss equal to the entropy of the class prior. Its accuracy then is that of always naming the commonest class.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fleeting.models.layers import HiddenReLU
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["CollapseReport", "CollapseWatch", "Probe", "prior_entropy", "probe", "probe_samples"]
+
+DEAD_SHARE = 0.8
+GRACE_EPOCHS = 2
+CONSTANT_EPOCHS = 2
+STUCK_EPOCHS = 3
+STUCK_WITHIN = 0.02
+ACCURACY_MARGIN = 0.05
+
+ADVICE = (
+    "show it motion instead of appearance (motion='difference'), clip the gradient (clip_norm=1), or lower "
+    "learning_rate"
+)
+
+
+@dataclass(frozen=True)
+class CollapseReport:
+    """What became of a run.
+
+    Attributes
+    ----------
+    collapsed : whether the final weights are those of a collapsed network.
+    reasons : plain sentences; of the end if it is collapsed, else of a collapse from which it recovered.
+    epoch : the first epoch (from 1) at which a collapse was noticed, ``None`` if never.
+    """
+
+    collapsed: bool = False
+    reasons: tuple[str, ...] = ()
+    epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the network does with some training samples.
+
+    ``constant`` is the one class that all get, or ``None``; ``dead`` the largest share, over the hidden dense layers,
+    of units that are zero for all samples.
+    """
+
+    constant: int | None
+    dead: float
+
+
+def probe_samples(labels: NDArray[np.int64], limit: int = 64) -> NDArray[np.int64]:
+    """Which training samples to watch: an eighth of them, 16 to ``limit`` if there are so many, classes in turn."""
+    wanted = min(len(labels), limit, max(16, len(labels) // 8))
+    rank = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        rank[members] = np.arange(len(members))
+    return np.sort(np.argsort(rank, kind="stable")[:wanted])
+
+
+def prior_entropy(labels: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
+    """The loss of a network that always answers the (weighted) shares of the classes, the best constant there is."""
+    shares = np.bincount(labels, minlength=len(weights)) / len(labels) * weights
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares / shares.sum())).sum())
+
+
+@contextmanager
+def _batch_statistics(model: nn.Module) -> Iterator[None]:
+    """Let normalisation layers use the batch at hand, and put their averages back afterwards."""
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    saved = [[buffer.clone() for buffer in norm.buffers()] for norm in norms]
+    for norm in norms:
+        norm.train()
+    try:
+        yield
+    finally:
+        for norm, buffers in zip(norms, saved):
+            norm.eval()
+            for buffer, value in zip(norm.buffers(), buffers):
+                buffer.copy_(value)
+
+
+@torch.no_grad()
+def probe(model: nn.Module, batches: Iterator[Tensor], *, batch_statistics: bool = False) -> Probe:
+    """Run batches through a network without dropout and see whether it still tells samples apart.
+
+    With ``batch_statistics`` the normalisation uses each batch's own. The moving averages lag a few hundred steps
+    behind, and until they arrive a healthy network may answer a constant.
+    """
+    alive: dict[int, Tensor] = {}
+    predictions: list[Tensor] = []
+
+    def record(module: nn.Module, inputs: object, output: Tensor) -> None:
+        active = (output > 0).flatten(1).any(0)
+        alive[id(module)] = alive[id(module)] | active if id(module) in alive else active
+
+    hooks = [m.register_forward_hook(record) for m in model.modules() if isinstance(m, HiddenReLU)]
+    was_training = model.training
+    model.eval()
+    try:
+        if batch_statistics:
+            with _batch_statistics(model):
+                predictions = [model(x).argmax(1) for x in batches]
+        else:
+            predictions = [model(x).argmax(1) for x in batches]
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    found = sorted(set(torch.cat(predictions).tolist()))
+    dead = max((1.0 - float(units.float().mean()) for units in alive.values()), default=0.0)
+    return Probe(int(found[0]) if len(found) == 1 else None, dead)
+
+
+@dataclass
+class CollapseWatch:
+    """Judges a run epoch by epoch.
+
+    Parameters
+    ----------
+    classes : names, for the sentences.
+    floor : the loss of the best constant answer, see :func:`prior_entropy`.
+    majority : the accuracy of the best constant answer.
+    """
+
+    classes: Sequence[object]
+    floor: float
+    majority: float
+    first: CollapseReport | None = None
+    _constant: int = field(default=0, repr=False)
+    _dead: int = field(default=0, repr=False)
+    _stuck: int = field(default=0, repr=False)
+
+    def suspicious(self, seen: Probe) -> bool:
+        """Whether a look in evaluation mode calls for a second one with the batches' own statistics."""
+        return seen.constant is not None or seen.dead >= DEAD_SHARE
+
+    def see(self, epoch: int, loss: float, accuracy: float, seen: Probe) -> CollapseReport | None:
+        """Take in an epoch (from 1); returns a report the first time that a collapse shows."""
+        self._constant = self._constant + 1 if seen.constant is not None else 0
+        self._dead = self._dead + 1 if seen.dead >= DEAD_SHARE else 0
+        at_floor = math.isclose(loss, self.floor, rel_tol=STUCK_WITHIN) and accuracy <= self.majority + ACCURACY_MARGIN
+        self._stuck = self._stuck + 1 if at_floor else 0
+        reasons = self._reasons(seen)
+        if self.first is None and epoch > GRACE_EPOCHS and reasons:
+            self.first = CollapseReport(True, reasons, epoch)
+            return self.first
+        return None
+
+    def _reasons(self, seen: Probe) -> tuple[str, ...]:
+        reasons = []
+        if self._constant >= CONSTANT_EPOCHS and seen.constant is not None:
+            reasons.append(self._says_constant(seen.constant))
+        if self._dead >= CONSTANT_EPOCHS:
+            reasons.append(self._says_dead(seen.dead))
+        if self._stuck >= STUCK_EPOCHS:
+            reasons.append(self._says_stuck())
+        return tuple(reasons)
+
+    def _says_constant(self, answer: int) -> str:
+        return f"it answers {self.classes[answer]} for every sample"
+
+    def _says_dead(self, share: float) -> str:
+        return f"{share:.0%} of a hidden layer's units are zero for every sample"
+
+    def _says_stuck(self) -> str:
+        return f"its loss stays at {self.floor:.3f}, that of a constant answer"
+
+    def end(self, epoch: int, final: Probe, learned: Probe) -> CollapseReport:
+        """Judge the final weights.
+
+        Parameters
+        ----------
+        epoch : the last one.
+        final : the look in evaluation mode, which is how the network will be used.
+        learned : the look with the batches' own statistics; differs if the moving averages have not arrived yet.
+        """
+        reasons = []
+        # After an epoch or two it is only untrained.
+        if final.constant is not None and (learned.constant is not None or epoch > GRACE_EPOCHS):
+            reasons.append(self._says_constant(final.constant))
+            if learned.constant is None:
+                reasons[-1] += (
+                    ", though it tells them apart in training: the moving averages of its normalisation need more steps"
+                )
+        if min(final.dead, learned.dead) >= DEAD_SHARE:
+            reasons.append(self._says_dead(final.dead))
+        if self._stuck >= STUCK_EPOCHS:
+            reasons.append(self._says_stuck())
+        if reasons:
+            return CollapseReport(True, tuple(reasons), self.first.epoch if self.first else epoch)
+        if self.first:
+            noted = tuple(f"recovered since: {reason}" for reason in self.first.reasons)
+            return CollapseReport(False, noted, self.first.epoch)
+        return CollapseReport()

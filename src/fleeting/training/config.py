@@ -1,0 +1,108 @@
+"""What a training run is decided by, apart from its data and its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fleeting.errors import UsageError
+from fleeting.models import model_info
+
+__all__ = ["TrainingConfig"]
+
+
+class TrainingConfig(BaseModel):
+    """Hyper-parameters of a training run, in Keras' sense; the defaults are those of Talluri et al. 2022, sec. 6.1.
+
+    Parameters
+    ----------
+    optimizer : ``"sgd"`` or ``"adam"``.
+    learning_rate : at the first step.
+    momentum : of SGD, in ``[0, 1)``. Adam has none; it takes its own two averages at 0.9 and 0.999.
+    nesterov : Nesterov's momentum, for SGD.
+    decay : the rate of step ``k`` (from 0) is ``learning_rate / (1 + decay * k)``.
+    batch_size : the last batch of an epoch is smaller if the samples do not divide evenly.
+    epochs : passes over the training samples. The weights after the last one are the result.
+    clip_norm : if given, a gradient whose norm over all weights exceeds it is scaled down to it.
+    motion : ``"difference"`` if the first frame of a sequence is a reference to subtract from all that follow,
+        ``"none"`` if the network sees the frames as they are.
+    class_weights : ``"balanced"`` weighs each sample by ``n_samples / (n_classes * n_of_its_class)``.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a field is unknown or its value is impossible. :meth:`for_model` raises ``UsageError`` instead.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = Field(default=0.001, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    decay: float = Field(default=0.0, ge=0)
+    batch_size: int = Field(default=4, ge=1)
+    epochs: int = Field(default=100, ge=1)
+    clip_norm: float | None = Field(default=None, gt=0)
+    motion: Literal["none", "difference"] = "none"
+    class_weights: Literal["none", "balanced"] = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adam_has_no_momentum(cls, fields: Any) -> Any:
+        if isinstance(fields, Mapping) and fields.get("optimizer") == "adam":
+            return {"momentum": 0.0, **fields}
+        return fields
+
+    @model_validator(mode="after")
+    def _fits_the_optimizer(self) -> TrainingConfig:
+        if self.optimizer == "adam" and (self.momentum or self.nesterov):
+            raise ValueError("momentum and nesterov belong to optimizer 'sgd'; leave them out for 'adam'")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+    @classmethod
+    def create(cls, **fields: Any) -> TrainingConfig:
+        """The same as the constructor, with a ``UsageError`` in plain words for an impossible field."""
+        try:
+            return cls(**fields)
+        except ValidationError as exc:
+            raise UsageError(f"training: {_explain(exc)}") from exc
+
+    @classmethod
+    def for_model(cls, name: str, **overrides: Any) -> TrainingConfig:
+        """The training that a network's paper reports, with some fields changed.
+
+        Raises
+        ------
+        UsageError
+            If the model or a field is unknown, or a value impossible.
+
+        Examples
+        --------
+        >>> config = TrainingConfig.for_model("model_a", epochs=10)
+        >>> config.batch_size, config.epochs, config.momentum
+        (4, 10, 0.9)
+        """
+        paper = model_info(name).training
+        if overrides.get("optimizer", paper.get("optimizer")) != paper.get("optimizer"):
+            # What the paper says of one optimiser's momentum means nothing for another.
+            for field in ("momentum", "nesterov", "decay"):
+                paper.pop(field, None)
+        return cls.create(**{**paper, **overrides})
+
+
+def _explain(exc: ValidationError) -> str:
+    parts = []
+    for error in exc.errors():
+        where = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            parts.append(f"unknown field {where!r}. Choose from: {', '.join(TrainingConfig.model_fields)}")
+        elif where:
+            parts.append(f"{where}: found {error['input']!r}; {error['msg'][:1].lower()}{error['msg'][1:]}")
+        else:
+            parts.append(error["msg"].removeprefix("Value error, "))
+    return "; ".join(parts)

@@ -1,0 +1,54 @@
+"""Where the arithmetic happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from fleeting.errors import UsageError, unknown_choice
+
+__all__ = ["repeatable", "resolve_device"]
+
+
+def resolve_device(device: str) -> torch.device:
+    """``"cpu"``, ``"cuda"``, or ``"auto"`` for CUDA where there is one.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown, or CUDA is asked for and absent.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise unknown_choice("device", device, ["auto", "cpu", "cuda"])
+    present = torch.cuda.is_available()
+    if device == "cuda" and not present:
+        raise UsageError(
+            "device 'cuda' was asked for, but this PyTorch sees no CUDA device; use device='cpu', or install a driver "
+            "and a PyTorch build for it"
+        )
+    return torch.device("cuda" if present and device != "cpu" else "cpu")
+
+
+@contextmanager
+def repeatable(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed PyTorch and ask for deterministic kernels; the caller's generators and settings come back afterwards."""
+    cuda = device.type == "cuda"
+    if cuda:
+        # cuBLAS reads it when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    devices = [torch.cuda.current_device()] if cuda else []
+    # TF32 keeps ten bits of a product, too few to agree with the CPU.
+    kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.random.fork_rng(devices=devices), kernels:
+        torch.manual_seed(seed)
+        if cuda:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            if cuda:
+                torch.use_deterministic_algorithms(before[0], warn_only=before[1])

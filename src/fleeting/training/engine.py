@@ -1,0 +1,318 @@
+"""One loop that trains every network."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fleeting.errors import CollapseWarning, FleetingError, UsageError
+from fleeting.models import ModelSpec
+from fleeting.training.collapse import (
+    ADVICE,
+    CollapseReport,
+    CollapseWatch,
+    Probe,
+    prior_entropy,
+    probe,
+    probe_samples,
+)
+from fleeting.training.config import TrainingConfig
+from fleeting.training.data import Labels, Sequences, Standardisation, encode_labels, measure, to_batch, to_resident
+from fleeting.training.device import repeatable, resolve_device
+from fleeting.training.optim import build_optimizer, clip_by_global_norm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["DivergedError", "OnEpoch", "TrainingResult", "predict_proba", "train"]
+
+OnEpoch = Callable[[dict[str, Any]], object]
+
+
+class DivergedError(FleetingError, ArithmeticError):
+    """The loss or the weights are no longer finite numbers."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A trained network and how it got there.
+
+    Attributes
+    ----------
+    model : the network with the weights of the last epoch, in evaluation mode.
+    classes : what its outputs stand for, in order.
+    standardisation : mean and deviation of the training data, which every input is brought to.
+    history : one row an epoch: ``epoch, loss, accuracy, [val_loss, val_accuracy,] dead_fraction, learning_rate,
+        seconds``. Loss and accuracy are the means over the epoch's batches while the weights change and dropout is on,
+        as Keras reports them.
+    collapse : whether it stopped learning, why, and since when.
+    """
+
+    model: nn.Module
+    classes: tuple[Any, ...]
+    config: TrainingConfig
+    standardisation: Standardisation
+    history: pd.DataFrame = field(repr=False)
+    collapse: CollapseReport
+    seed: int
+    device: str
+    n_train: int
+
+    def predict_proba(self, X: Sequences, *, batch_size: int = 16, device: str | None = None) -> NDArray[np.float64]:
+        """Probabilities ``(N, n_classes)`` of ``uint8`` sequences ``(N, T, H, W, C)``, in the order of ``classes``."""
+        return predict_proba(
+            self.model,
+            X,
+            motion=self.config.motion,
+            standardisation=self.standardisation,
+            batch_size=batch_size,
+            device=device or self.device,
+        )
+
+    def predict(self, X: Sequences, *, batch_size: int = 16, device: str | None = None) -> NDArray[Any]:
+        """The likeliest class of each sequence."""
+        probabilities = self.predict_proba(X, batch_size=batch_size, device=device)
+        return np.asarray(self.classes).take(probabilities.argmax(axis=1))
+
+
+def train(
+    model: nn.Module,
+    X: Sequences,
+    y: Labels,
+    config: TrainingConfig,
+    *,
+    classes: Sequence[Any] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    validation: tuple[Sequences, Labels] | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> TrainingResult:
+    """Train a network in place.
+
+    The samples lie on the device as ``uint8`` and become standardised ``float32`` a batch at a time. Order and dropout
+    follow from ``seed`` alone: the same call on the same first weights gives the same weights, bit for bit, on one
+    machine with one number of threads. PyTorch's global generators are left as they were.
+
+    Parameters
+    ----------
+    model : from :func:`fleeting.models.create_model`. It trains on from the weights that it has.
+    X : ``uint8`` ``(N, T, H, W, C)``, or one array or memory map ``(T, H, W, C)`` a sample. With
+        ``config.motion == "difference"`` each has one frame more, the reference, in front.
+    y : one label a sample, text or whole numbers, of at least two classes.
+    classes : what the network's outputs stand for, in order; see :func:`~fleeting.training.data.encode_labels`.
+    seed : for the order of the samples and for dropout.
+    device : ``"cpu"``, ``"cuda"``, or ``"auto"``.
+    validation : samples and labels whose loss and accuracy are recorded after each epoch. They decide nothing.
+    on_epoch : called with the epoch's row of the history, as a dictionary. What it raises ends the training.
+
+    Raises
+    ------
+    UsageError
+        If data, labels or device do not fit.
+    DivergedError
+        If the loss stops being a finite number.
+
+    Warns
+    -----
+    CollapseWarning
+        Once, at the epoch in which the network is seen to have stopped learning.
+    """
+    spec = _spec_of(model)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise UsageError(f"seed: found {seed!r}; expected a whole number of at least 0")
+    where = resolve_device(device)
+    labels, names = encode_labels(y, len(X), spec.shape.n_classes, classes)
+    if len(np.unique(labels)) < 2:
+        raise UsageError(
+            f"labels: all {len(labels)} samples are {names[labels[0]]}; training needs two classes or more"
+        )
+    resident = to_resident(X, spec, config.motion)
+    standardisation = measure(resident, config.motion)
+    held_out = None
+    if validation is not None:
+        theirs, _ = encode_labels(validation[1], len(validation[0]), spec.shape.n_classes, names)
+        held_out = to_resident(validation[0], spec, config.motion, where), torch.from_numpy(theirs).to(where)
+    order_seed, dropout_seed = (int(s) for s in np.random.SeedSequence(int(seed)).generate_state(2))
+    run = _Run(
+        model=model.to(where),
+        config=config,
+        resident=resident.to(where),
+        labels=torch.from_numpy(labels).to(where),
+        weights=torch.from_numpy(_class_weights(labels, spec.shape.n_classes, config)).float().to(where),
+        standardisation=standardisation,
+        order=torch.Generator().manual_seed(order_seed),
+        watched=torch.from_numpy(probe_samples(labels)),
+        held_out=held_out,
+    )
+    counts = np.bincount(labels)
+    watch = CollapseWatch(
+        names,
+        floor=prior_entropy(labels, _class_weights(labels, spec.shape.n_classes, config)),
+        majority=float(counts.max() / counts.sum()),
+    )
+    with repeatable(dropout_seed, where):
+        history, collapse = run.through(watch, on_epoch)
+    return TrainingResult(
+        model.eval(), names, config, standardisation, history, collapse, int(seed), where.type, len(labels)
+    )
+
+
+def _spec_of(model: nn.Module) -> ModelSpec:
+    spec = getattr(model, "spec", None)
+    if not isinstance(spec, ModelSpec):
+        raise UsageError(
+            f"model: found {type(model).__name__} without a spec; register it with fleeting.models.register_model and "
+            "build it with create_model"
+        )
+    return spec
+
+
+def _class_weights(labels: NDArray[np.int64], n_classes: int, config: TrainingConfig) -> NDArray[np.float64]:
+    if config.class_weights == "none":
+        return np.ones(n_classes)
+    counts = np.bincount(labels, minlength=n_classes)
+    return np.where(counts > 0, len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
+
+
+@dataclass
+class _Run:
+    model: nn.Module
+    config: TrainingConfig
+    resident: Tensor
+    labels: Tensor
+    weights: Tensor
+    standardisation: Standardisation
+    order: torch.Generator
+    watched: Tensor
+    held_out: tuple[Tensor, Tensor] | None
+
+    def through(self, watch: CollapseWatch, on_epoch: OnEpoch | None) -> tuple[pd.DataFrame, CollapseReport]:
+        """All epochs; the history and the verdict."""
+        optimizer = build_optimizer(self.model.parameters(), self.config)
+        rows: list[dict[str, Any]] = []
+        seen = Probe(None, 0.0)
+        for epoch in range(1, self.config.epochs + 1):
+            start = time.perf_counter()
+            loss, accuracy = self.epoch(optimizer)
+            if not np.isfinite(loss):
+                raise DivergedError(_diverged(f"the loss of epoch {epoch} is {loss}", self.config))
+            row: dict[str, Any] = {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+            if self.held_out is not None:
+                row["val_loss"], row["val_accuracy"] = self.score(*self.held_out)
+            seen = probe(self.model, self.watched_batches())
+            learned = (
+                probe(self.model, self.watched_batches(), batch_statistics=True) if watch.suspicious(seen) else seen
+            )
+            found = watch.see(epoch, loss, accuracy, learned)
+            row |= {
+                "dead_fraction": seen.dead,
+                "learning_rate": optimizer.rate,
+                "seconds": time.perf_counter() - start,
+            }
+            rows.append(row)
+            if found:
+                _warn(f"epoch {epoch}", found)
+            if on_epoch is not None:
+                on_epoch(dict(row))
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
+            raise DivergedError(_diverged("the final weights are not finite", self.config))
+        report = watch.end(self.config.epochs, seen, learned)
+        if report.collapsed and watch.first is None:
+            _warn("the end", report)
+        return pd.DataFrame(rows), report
+
+    def epoch(self, optimizer: Any) -> tuple[float, float]:
+        """One pass over the samples in a new order; mean loss and accuracy as the weights went by."""
+        self.model.train()
+        n = len(self.labels)
+        order = torch.randperm(n, generator=self.order).to(self.labels.device)
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.labels.device)
+        hits = torch.zeros((), dtype=torch.int64, device=self.labels.device)
+        for index in torch.split(order, self.config.batch_size):
+            logits = self.model(self.batch(index))
+            target = self.labels[index]
+            # Keras divides by the number of samples, not by the sum of their weights.
+            losses = F.cross_entropy(logits, target, reduction="none") * self.weights[target]
+            optimizer.zero_grad(set_to_none=True)
+            losses.mean().backward()  # type: ignore[no-untyped-call]
+            if self.config.clip_norm is not None:
+                clip_by_global_norm(self.model.parameters(), self.config.clip_norm)
+            optimizer.step()
+            loss_sum += losses.detach().double().sum()
+            hits += (logits.argmax(1) == target).sum()
+        return float(loss_sum) / n, int(hits) / n
+
+    def batch(self, index: Tensor) -> Tensor:
+        return to_batch(self.resident, index, self.config.motion, self.standardisation)
+
+    def watched_batches(self) -> Iterator[Tensor]:
+        # Single samples would have to do without statistics of a batch.
+        size = max(2, self.config.batch_size)
+        return (self.batch(index) for index in torch.split(self.watched.to(self.labels.device), size))
+
+    @torch.no_grad()
+    def score(self, resident: Tensor, labels: Tensor) -> tuple[float, float]:
+        """Mean loss and accuracy in evaluation mode."""
+        self.model.eval()
+        loss, hits = 0.0, 0
+        for index in torch.split(torch.arange(len(labels), device=labels.device), 16):
+            logits = self.model(to_batch(resident, index, self.config.motion, self.standardisation))
+            loss += float(F.cross_entropy(logits, labels[index], reduction="sum"))
+            hits += int((logits.argmax(1) == labels[index]).sum())
+        return loss / len(labels), hits / len(labels)
+
+
+def _diverged(what: str, config: TrainingConfig) -> str:
+    return f"training diverged: {what}. Lower learning_rate (it is {config.learning_rate:g})" + (
+        "" if config.clip_norm is not None else " or clip the gradient (clip_norm=1)"
+    )
+
+
+def _warn(when: str, report: CollapseReport) -> None:
+    message = f"the network has collapsed (seen at {when}): {'; '.join(report.reasons)}. What helps: {ADVICE}"
+    warnings.warn(message, CollapseWarning, stacklevel=4)
+
+
+@torch.no_grad()
+def predict_proba(
+    model: nn.Module,
+    X: Sequences,
+    *,
+    motion: str,
+    standardisation: Standardisation,
+    batch_size: int = 16,
+    device: str = "cpu",
+) -> NDArray[np.float64]:
+    """Probabilities of ``uint8`` sequences under a trained network, which is left in evaluation mode.
+
+    Returns
+    -------
+    ``float64`` ``(N, n_classes)``; rows sum to 1.
+
+    Raises
+    ------
+    UsageError
+        If the sequences or the device do not fit.
+    """
+    if batch_size < 1:
+        raise UsageError(f"batch_size: found {batch_size}; expected at least 1")
+    where = resolve_device(device)
+    model = model.to(where).eval()
+    spec = _spec_of(model)
+    parts = []
+    with repeatable(0, where):
+        # A batch of sequences at a time is read, so that a long recording need not fit into memory.
+        for start in range(0, max(len(X), 1), batch_size):
+            resident = to_resident(X[start : start + batch_size], spec, motion, where)
+            logits = model(to_batch(resident, slice(None), motion, standardisation))
+            parts.append(logits.double().softmax(1).cpu().numpy())
+    return np.concatenate(parts)
