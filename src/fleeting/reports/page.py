@@ -1,0 +1,349 @@
+"""From a run folder's files to one HTML page."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from fleeting.files import write_text
+from fleeting.reports import wording
+from fleeting.reports.charts import Reference, Series, line_chart
+from fleeting.reports.folder import RunData, UnitData, as_dict, as_list, as_number, read_run
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["render_html", "render_report"]
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_COLOURS = 7  # of the palette in style.css
+
+
+def render_report(run_folder: str | os.PathLike[str]) -> Path:
+    """Write ``report.html`` into a run folder: one page that needs no other file and no network.
+
+    Parameters
+    ----------
+    run_folder : the ``--out`` folder of an evaluation, finished or not. Only its files are read. What is missing or
+        damaged is left out, and the page says so.
+
+    Returns
+    -------
+    Path of the page, which is written whole or not at all.
+
+    Raises
+    ------
+    NotARunError
+        If the folder holds no readable ``run.json``.
+    FleetingError
+        If the page cannot be written.
+    """
+    run = read_run(run_folder)
+    return write_text(run.path / "report.html", render_html(run))
+
+
+def render_html(run: RunData) -> str:
+    """The page as text; the same files give the same page.
+
+    Parameters
+    ----------
+    run : what :func:`~fleeting.reports.read_run` found.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for helper in (wording.figure, wording.interval, wording.plural, wording.value, wording.seconds, wording.moment):
+        environment.filters[helper.__name__] = helper
+    css, script = (Markup((_TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "script.js"))  # noqa: S704
+    return environment.get_template("report.html.j2").render(css=css, script=script, **_context(run))
+
+
+def _context(run: RunData) -> dict[str, Any]:
+    config = run.config
+    pooled = next((row for row in run.results if row["scope"] == "pooled"), {})
+    mean = next((row for row in run.results if row["scope"] == "mean"), {})
+    finished = [unit for unit in run.units if unit.finished]
+    predictions = [prediction for unit in finished for prediction in unit.predictions]
+    right = sum(prediction.right for prediction in predictions)
+    classes = _class_names(run)
+    model = as_dict(config.get("model"))
+    return {
+        "run": run,
+        "name": str(run.run.get("name") or run.path.name),
+        "created": wording.moment(run.run.get("created")),
+        "outcome": wording.outcome(run, right, len(predictions), pooled) if predictions else [],
+        "banners": _banners(run, finished, len(predictions)),
+        "independent": wording.independent(run),
+        "protocol": as_dict(config.get("protocol")),
+        "model": model,
+        "model_title": wording.model_title(str(model.get("name", ""))),
+        "model_shape": as_dict(model.get("shape")),
+        "recipe": as_dict(config.get("recipe")),
+        "recipe_hash": config.get("recipe_hash"),
+        "recipe_sentence": wording.recipe_sentence(as_dict(config.get("recipe"))),
+        "training": as_dict(config.get("training")),
+        "training_sentence": _training_sentence(as_dict(config.get("training")), as_list(config.get("seeds"))),
+        "data": [str(item) for item in as_list(config.get("data"))],
+        "seeds": as_list(config.get("seeds")),
+        "device": config.get("device"),
+        "versions": as_dict(run.run.get("versions")),
+        "machine": as_dict(run.run.get("machine")),
+        "classes": classes,
+        "counts": _class_counts(run, classes),
+        "skip_reasons": Counter(row["reason"] for row in run.skipped).most_common(),
+        "pooled": pooled,
+        "mean": mean,
+        "rows": _fold_rows(run),
+        "finished": finished,
+        "many_seeds": len({unit.seed for unit in run.units}) > 1,
+        "total_seconds": sum(unit.seconds for unit in finished if math.isfinite(unit.seconds)),
+        "by_dataset": _by_dataset(run),
+        "confusion": _confusion(run, classes, predictions),
+        "learning": _learning(run, finished),
+        "samples": [
+            {"sample": one, "uri": f"data:{one.mime};base64,{base64.b64encode(one.content).decode('ascii')}"}
+            for one in run.samples
+        ],
+        "predictions": predictions,
+        "wrong": len(predictions) - right,
+        "notes": _notes(run),
+        "synthetic": any(spec.startswith("synthetic") for spec in map(str, as_list(config.get("data")))),
+    }
+
+
+def _class_names(run: RunData) -> list[str]:
+    seen = {row["emotion"] for row in run.clips if row["emotion"]}
+    for unit in run.units:
+        seen |= {name for one in unit.predictions for name in (one.label, one.answer)}
+    return [*run.classes, *sorted(seen - set(run.classes))]
+
+
+def _fold_name(unit: UnitData, many_seeds: bool) -> str:
+    return f"fold {unit.fold + 1}" + (f", seed {unit.seed}" if many_seeds else "")
+
+
+def _banners(run: RunData, finished: Sequence[UnitData], n_predictions: int) -> list[dict[str, Any]]:
+    """What a reader must see before any number: kind (``alert`` or ``caution``), title, sentences."""
+    many = len({unit.seed for unit in run.units}) > 1
+    banners: list[dict[str, Any]] = []
+    missing = [_fold_name(unit, many) for unit in run.units if not unit.finished]
+    again = "Run the same evaluate command again to finish; finished folds are kept."
+    if not finished:
+        title = "Nothing is finished yet" if run.units else "This run lists no work"
+        banners.append(
+            {
+                "kind": "alert",
+                "title": title,
+                "text": [f"{wording.plural(len(run.units), 'fold')} planned, none finished. {again}"],
+            }
+        )
+    elif missing:
+        text = f"{len(missing)} of {len(run.units)} are missing: {wording.listed(missing)}. Every figure below leaves them out."
+        banners.append({"kind": "alert", "title": "A partial result", "text": [text, again]})
+    if finished and not run.results:
+        text = "results.csv is not there or cannot be read; `fleeting report RUN` scores what is finished."
+        banners.append({"kind": "caution", "title": "Not scored", "text": [text]})
+    scored = run.summary.get("finished")
+    if run.results and isinstance(scored, int) and scored != len(finished):
+        text = f"The scores are of {scored} finished folds, and {len(finished)} are finished now; `fleeting report RUN` scores them again."
+        banners.append({"kind": "caution", "title": "Scores are out of date", "text": [text]})
+    collapsed = [unit for unit in finished if unit.collapsed]
+    if collapsed:
+        text = [
+            "A collapsed network has stopped learning and answers nearly the same whatever it is shown, so its accuracy "
+            "is that of always saying one class.",
+            *(f"{_fold_name(unit, many).capitalize()}: {_collapse_reason(unit)}" for unit in collapsed),
+        ]
+        title = f"{len(collapsed)} of {wording.plural(len(finished), 'run')} collapsed"
+        banners.append({"kind": "alert", "title": title, "text": text})
+    shared = [unit for unit in finished if unit.shared_subjects]
+    if shared and wording.independent(run):
+        text = [
+            f"The protocol promises to keep people apart, but in {wording.listed([_fold_name(u, many) for u in shared])} "
+            f"{wording.listed(list(shared[0].shared_subjects[:5]))} occur in training and in test. Do not use these figures."
+        ]
+        banners.append({"kind": "alert", "title": "Subjects leak into training", "text": text})
+    if run.problems:
+        banners.append({"kind": "caution", "title": "Parts of the run folder could not be read", "text": run.problems})
+    return banners
+
+
+def _collapse_reason(unit: UnitData) -> str:
+    when = f" (noticed in epoch {unit.collapse_epoch})" if unit.collapse_epoch is not None else ""
+    return (("; ".join(unit.reasons) or "it stopped learning") + when).rstrip(".") + "."
+
+
+def _notes(run: RunData) -> list[str]:
+    notes = [str(note) for note in as_list(run.run.get("notes"))]
+    # Collapsed runs have a banner of their own.
+    warnings = [str(text) for text in as_list(run.summary.get("warnings")) if " collapsed" not in str(text)]
+    return list(dict.fromkeys(notes + warnings))
+
+
+def _training_sentence(training: dict[str, Any], seeds: list[Any]) -> str:
+    parts = []
+    if training.get("optimizer"):
+        parts.append(
+            str(training["optimizer"]).upper() if training["optimizer"] == "sgd" else str(training["optimizer"])
+        )
+    if training.get("learning_rate"):
+        parts.append(f"learning rate {training['learning_rate']:g}")
+    if training.get("batch_size"):
+        parts.append(f"batches of {training['batch_size']}")
+    if training.get("epochs"):
+        parts.append(wording.plural(int(training["epochs"]), "epoch") + ", weights of the last one")
+    if seeds:
+        parts.append(("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)))
+    return "; ".join(parts)
+
+
+def _class_counts(run: RunData, classes: list[str]) -> dict[str, Any]:
+    """Clips by data set and class, and people by data set."""
+    datasets = sorted({row["dataset"] for row in run.clips})
+    rows = []
+    for dataset in datasets:
+        own = [row for row in run.clips if row["dataset"] == dataset]
+        counts = Counter(row["emotion"] for row in own)
+        rows.append(
+            {
+                "dataset": dataset,
+                "counts": [counts[name] for name in classes],
+                "clips": len(own),
+                "subjects": len({row["subject"] for row in own}),
+                "skipped": sum(row["dataset"] == dataset for row in run.skipped),
+                "fps": _range([as_number(row.get("fps")) for row in own]),
+            }
+        )
+    total = Counter(row["emotion"] for row in run.clips)
+    return {
+        "rows": rows,
+        "total": [total[name] for name in classes],
+        "share": [total[name] / max(1, len(run.clips)) for name in classes],
+        "clips": len(run.clips),
+        "subjects": len({(row["dataset"], row["subject"]) for row in run.clips}),
+    }
+
+
+def _range(values: Sequence[float]) -> str:
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return wording.NONE
+    return f"{min(known):g}" + (f"–{max(known):g}" if max(known) > min(known) else "")
+
+
+def _fold_rows(run: RunData) -> list[dict[str, Any]]:
+    scores = {
+        (int(as_number(row["fold"])), int(as_number(row["seed"]))): row
+        for row in run.results
+        if row["scope"] == "fold" and all(math.isfinite(as_number(row.get(name))) for name in ("fold", "seed"))
+    }
+    return [{"unit": unit, "score": scores.get((unit.fold, unit.seed), {})} for unit in run.units]
+
+
+def _by_dataset(run: RunData) -> list[tuple[str, dict[str, Any]]]:
+    found = as_dict(as_dict(run.summary.get("pooled")).get("by_dataset"))
+    return sorted((str(name), as_dict(scores)) for name, scores in found.items())
+
+
+def _confusion(run: RunData, classes: list[str], predictions: Sequence[Any]) -> dict[str, Any] | None:
+    """Counted from the predictions that the page lists, so that the two cannot disagree."""
+    if not predictions:
+        return None
+    counts = Counter((one.label, one.answer) for one in predictions)
+    rows = []
+    for label in classes:
+        row = [counts[label, answer] for answer in classes]
+        total = sum(row)
+        cells = [{"count": count, "share": count / total if total else math.nan} for count in row]
+        rows.append({"label": label, "cells": cells, "total": total})
+    answered = [sum(counts[label, answer] for label in classes) for answer in classes]
+    return {"rows": rows, "answered": answered, "total": len(predictions)}
+
+
+def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | None:
+    """Charts of loss and accuracy by epoch: training, and test clips where they were watched."""
+    units = [unit for unit in finished if unit.history]
+    if not units:
+        return None
+    many = len({unit.seed for unit in run.units}) > 1
+    shares = [count / len(run.clips) for count in Counter(row["emotion"] for row in run.clips).values()]
+    entropy = -sum(share * math.log(share) for share in shares) if shares else math.nan
+    majority = max(shares, default=math.nan)
+    panels = [
+        ("loss", "Training loss", "loss", Reference("knowing only how common each class is", entropy), None),
+        ("accuracy", "Training accuracy", "accuracy", Reference("always the commonest class", majority), (0.0, 1.0)),
+        (
+            "val_loss",
+            "Loss on the test clips",
+            "loss",
+            Reference("knowing only how common each class is", entropy),
+            None,
+        ),
+        (
+            "val_accuracy",
+            "Accuracy on the test clips",
+            "accuracy",
+            Reference("always the commonest class", majority),
+            (0.0, 1.0),
+        ),
+    ]
+    legend = [
+        {
+            "name": _fold_name(unit, many).capitalize() + (" (collapsed)" if unit.collapsed else ""),
+            "style": _style(index, unit, len(units)),
+        }
+        for index, unit in enumerate(units)
+    ]
+    if len(units) > 1:
+        legend.append({"name": "Mean", "style": "mean"})
+    charts = []
+    for column, title, label, reference, limits in panels:
+        series = [
+            Series(
+                legend[index]["name"],
+                [row["epoch"] for row in unit.history],
+                [row.get(column, math.nan) for row in unit.history],
+                legend[index]["style"],
+            )
+            for index, unit in enumerate(units)
+        ]
+        if len(units) > 1:
+            series.append(_mean(series))
+        svg = line_chart(
+            f"{title} by epoch, one line a run",
+            series,
+            x_label="epoch",
+            y_label=label,
+            references=[reference],
+            y_limits=limits,
+        )
+        if svg is not None:
+            charts.append({"title": title, "svg": svg, "watched": column.startswith("val_")})
+    return {"charts": charts, "legend": legend} if charts else None
+
+
+def _style(index: int, unit: UnitData, n_units: int) -> str:
+    colour = f"c{index}" if n_units <= _COLOURS else "many"
+    return f"{colour} collapsed" if unit.collapsed else colour
+
+
+def _mean(series: Sequence[Series]) -> Series:
+    values: dict[float, list[float]] = {}
+    for one in series:
+        for x, y in zip(one.x, one.y):
+            if math.isfinite(x) and math.isfinite(y):
+                values.setdefault(x, []).append(y)
+    # Where only some runs have got this far, their mean would jump.
+    epochs = [x for x, ys in sorted(values.items()) if len(ys) == max(map(len, values.values()))]
+    return Series("Mean", epochs, [sum(values[x]) / len(values[x]) for x in epochs], "mean")
