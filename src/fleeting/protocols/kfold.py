@@ -32,7 +32,7 @@ def _require_two_classes(protocol: Protocol, labels: npt.NDArray[np.str_]) -> tu
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2:
         raise UsageError(
-            f"protocol {protocol.name!r} found one class only ({classes[0]!r}, {counts[0]} clips) in the "
+            f"protocol {protocol.name!r} found one class only ({str(classes[0])!r}, {counts[0]} clips) in the "
             f"column "
             f"{protocol.label!r}; recognition needs at least two: check the label scheme and the data given"
         )

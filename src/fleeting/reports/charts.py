@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 __all__ = ["Reference", "Series", "line_chart", "nice_ticks"]
 
 _WIDTH, _HEIGHT = 440, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 14, 14, 42
 
 
 @dataclass(frozen=True)
@@ -135,22 +135,20 @@ def line_chart(
     parts.append(
         f'</g><g class="axis"><path d="M{_LEFT} {bottom}H{right}"/>'
         f'<text x="{(_LEFT + right) / 2:.0f}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>'
-        f'<text transform="translate(13 {(_TOP + bottom) / 2:.0f}) rotate(-90)" text-anchor="middle">'
+        f'<text transform="translate(12 {(_TOP + bottom) / 2:.0f}) rotate(-90)" text-anchor="middle">'
         f"{escape(y_label)}</text></g>"
     )
-    for mark in marks:
-        y = at_y(mark.y)
-        # Above its line, or below where there is no room.
-        text_y = y - 6 if y - 18 > _TOP else y + 15
-        parts.append(
-            f'<g class="reference"><path d="M{_LEFT} {y:.1f}H{right}"/>'
-            f'<text x="{right}" y="{text_y:.1f}" text-anchor="end">{escape(mark.name)}</text></g>'
-        )
+    parts += [f'<path class="reference" d="M{_LEFT} {at_y(mark.y):.1f}H{right}"/>' for mark in marks]
     for one, points in lines:
         path = "M" + "L".join(f"{at_x(x):.1f} {at_y(y):.1f}" for x, y in points)
         parts.append(f'<g class="line {escape(one.style)}"><title>{escape(one.name)}</title><path d="{path}"/>')
         if len(points) == 1:
             parts.append(f'<circle cx="{at_x(points[0][0]):.1f}" cy="{at_y(points[0][1]):.1f}" r="3"/>')
         parts.append("</g>")
+    for mark in marks:
+        y = at_y(mark.y)
+        # Above its line, or below where there is no room.
+        text_y = y - 7 if y - 18 > _TOP else y + 16
+        parts.append(f'<text class="name" x="{right}" y="{text_y:.1f}" text-anchor="end">{escape(mark.name)}</text>')
     parts.append("</svg>")
-    return Markup("".join(parts))  # noqa: S704 - every text in it is escaped above
+    return Markup("".join(parts))  # every text in it is escaped above

@@ -1,7 +1,7 @@
 """Reading a run folder as it is found: whole, partial, or damaged in places.
 
-Only ``run.json`` must be there and whole. Of everything else, what can be read is shown, and what cannot be read becomes
-a sentence in :attr:`RunData.problems`.
+Only ``run.json`` must be there and whole. Of everything else, what can be read is shown, and what cannot be read
+becomes a sentence in :attr:`RunData.problems`.
 """
 
 from __future__ import annotations
@@ -274,15 +274,12 @@ class _Reader:
     def _predictions(self, key: str, fold: int, seed: int) -> list[Prediction]:
         required = ["dataset", "subject", "clip", "label", "prediction"]
         rows = self.table(f"units/{key}/predictions.csv", required)
-        return [
-            Prediction(
-                fold,
-                seed,
-                *(row[name] for name in required),
-                confidence=as_number(row.get(f"p_{row['prediction']}")),
-            )
-            for row in rows
-        ]
+        found = []
+        for row in rows:
+            dataset, subject, clip, label, answer = (row[name] for name in required)
+            confidence = as_number(row.get(f"p_{answer}"))
+            found.append(Prediction(fold, seed, dataset, subject, clip, label, answer, confidence))
+        return found
 
     def samples(self) -> list[Sample]:
         if not (self.path / "samples" / "samples.csv").exists():

@@ -65,7 +65,7 @@ def render_html(run: RunData) -> str:
     )
     for helper in (wording.figure, wording.interval, wording.plural, wording.value, wording.seconds, wording.moment):
         environment.filters[helper.__name__] = helper
-    css, script = (Markup((_TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "script.js"))  # noqa: S704
+    css, script = (Markup((_TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "script.js"))
     return environment.get_template("report.html.j2").render(css=css, script=script, **_context(run))
 
 
@@ -118,7 +118,7 @@ def _context(run: RunData) -> dict[str, Any]:
         "predictions": predictions,
         "wrong": len(predictions) - right,
         "notes": _notes(run),
-        "synthetic": any(spec.startswith("synthetic") for spec in map(str, as_list(config.get("data")))),
+        "synthetic": [spec.startswith("synthetic") for spec in map(str, as_list(config.get("data")))],
     }
 
 
@@ -137,45 +137,47 @@ def _banners(run: RunData, finished: Sequence[UnitData], n_predictions: int) -> 
     """What a reader must see before any number: kind (``alert`` or ``caution``), title, sentences."""
     many = len({unit.seed for unit in run.units}) > 1
     banners: list[dict[str, Any]] = []
+
+    def add(kind: str, title: str, *text: str) -> None:
+        banners.append({"kind": kind, "title": title, "text": text})
+
     missing = [_fold_name(unit, many) for unit in run.units if not unit.finished]
-    again = "Run the same evaluate command again to finish; finished folds are kept."
+    noun = "training run" if many else "fold"
+    again = "Run the same evaluate command again to finish; what is finished is kept."
     if not finished:
         title = "Nothing is finished yet" if run.units else "This run lists no work"
-        banners.append(
-            {
-                "kind": "alert",
-                "title": title,
-                "text": [f"{wording.plural(len(run.units), 'fold')} planned, none finished. {again}"],
-            }
-        )
+        add("alert", title, f"{wording.plural(len(run.units), noun)} planned, none finished. {again}")
     elif missing:
-        text = f"{len(missing)} of {len(run.units)} are missing: {wording.listed(missing)}. Every figure below leaves them out."
-        banners.append({"kind": "alert", "title": "A partial result", "text": [text, again]})
+        text = f"{len(missing)} of {len(run.units)} {noun}s are missing: {wording.listed(missing)}."
+        add("alert", "A partial result", f"{text} Every figure below leaves them out.", again)
     if finished and not run.results:
-        text = "results.csv is not there or cannot be read; `fleeting report RUN` scores what is finished."
-        banners.append({"kind": "caution", "title": "Not scored", "text": [text]})
+        text = "results.csv is not there or cannot be read; `fleeting report RUN --partial` scores what is finished."
+        add("caution", "Not scored", text)
     scored = run.summary.get("finished")
     if run.results and isinstance(scored, int) and scored != len(finished):
-        text = f"The scores are of {scored} finished folds, and {len(finished)} are finished now; `fleeting report RUN` scores them again."
-        banners.append({"kind": "caution", "title": "Scores are out of date", "text": [text]})
+        text = f"The scores are of {wording.plural(scored, f'finished {noun}')}, and {len(finished)} are finished now"
+        add("caution", "Scores are out of date", f"{text}; `fleeting report RUN` scores them again.")
     collapsed = [unit for unit in finished if unit.collapsed]
     if collapsed:
-        text = [
-            "A collapsed network has stopped learning and answers nearly the same whatever it is shown, so its accuracy "
-            "is that of always saying one class.",
+        add(
+            "alert",
+            f"{len(collapsed)} of {wording.plural(len(finished), 'training run')} collapsed",
+            "A collapsed network has stopped learning and answers nearly the same whatever it is shown, so its "
+            "accuracy is that of always saying one class.",
             *(f"{_fold_name(unit, many).capitalize()}: {_collapse_reason(unit)}" for unit in collapsed),
-        ]
-        title = f"{len(collapsed)} of {wording.plural(len(finished), 'run')} collapsed"
-        banners.append({"kind": "alert", "title": title, "text": text})
+        )
     shared = [unit for unit in finished if unit.shared_subjects]
     if shared and wording.independent(run):
-        text = [
-            f"The protocol promises to keep people apart, but in {wording.listed([_fold_name(u, many) for u in shared])} "
-            f"{wording.listed(list(shared[0].shared_subjects[:5]))} occur in training and in test. Do not use these figures."
-        ]
-        banners.append({"kind": "alert", "title": "Subjects leak into training", "text": text})
+        where = wording.listed([_fold_name(unit, many) for unit in shared])
+        who = wording.listed(list(shared[0].shared_subjects[:5]))
+        add(
+            "alert",
+            "Subjects leak into training",
+            f"The protocol promises to keep people apart, but in {where} people are in training and in test ({who}). "
+            "Do not use these figures.",
+        )
     if run.problems:
-        banners.append({"kind": "caution", "title": "Parts of the run folder could not be read", "text": run.problems})
+        add("caution", "Parts of the run folder could not be read", *run.problems)
     return banners
 
 
@@ -280,23 +282,13 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
     shares = [count / len(run.clips) for count in Counter(row["emotion"] for row in run.clips).values()]
     entropy = -sum(share * math.log(share) for share in shares) if shares else math.nan
     majority = max(shares, default=math.nan)
+    by_loss = Reference("knowing only how common classes are", entropy)
+    by_accuracy = Reference("always the commonest class", majority)
     panels = [
-        ("loss", "Training loss", "loss", Reference("knowing only how common each class is", entropy), None),
-        ("accuracy", "Training accuracy", "accuracy", Reference("always the commonest class", majority), (0.0, 1.0)),
-        (
-            "val_loss",
-            "Loss on the test clips",
-            "loss",
-            Reference("knowing only how common each class is", entropy),
-            None,
-        ),
-        (
-            "val_accuracy",
-            "Accuracy on the test clips",
-            "accuracy",
-            Reference("always the commonest class", majority),
-            (0.0, 1.0),
-        ),
+        ("loss", "Training loss", "loss", by_loss, None),
+        ("accuracy", "Training accuracy", "accuracy", by_accuracy, (0.0, 1.0)),
+        ("val_loss", "Loss on the test clips", "loss", by_loss, None),
+        ("val_accuracy", "Accuracy on the test clips", "accuracy", by_accuracy, (0.0, 1.0)),
     ]
     legend = [
         {
