@@ -2,8 +2,9 @@
 
 Format
     ``ROOT/<subject>/<clip>/`` holds the frames of a clip (jpg, png or bmp, ordered by the last integer in the name), or
-    ``ROOT/<subject>/<clip>.mp4`` (or another video format) is the clip. ``ROOT/clips.csv`` has a row a clip with the columns
-    ``subject,clip,onset,apex,offset,emotion`` and, if known, ``fps,action_units``; further columns are passed over.
+    ``ROOT/<subject>/<clip>.mp4`` (or another video format) is the clip. ``ROOT/clips.csv`` has a row a clip with
+    the columns ``subject,clip,onset,apex,offset,emotion`` and, if known, ``fps,action_units``; further columns are
+    passed over.
     Onset, apex and offset are 0-based indexes into the clip's own frames and may be empty.
 Classes
     Whatever the ``emotion`` column says.
@@ -83,8 +84,8 @@ class Folder(Dataset):
         lacking = [c for c in REQUIRED if c not in names]
         if lacking:
             raise UsageError(
-                f"{self.csv}: no column {' and no column '.join(lacking)} in its first line ({header[:80]!r}); expected "
-                f"{_wanted()}"
+                f"{self.csv}: no column {' and no column '.join(lacking)} in its first line ({header[:80]!r}); "
+                f"expected {_wanted()}"
             )
         for cells in reader:
             if any(cell.strip() for cell in cells):

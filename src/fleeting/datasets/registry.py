@@ -50,7 +50,8 @@ def open_dataset(spec: str) -> Dataset:
     Raises
     ------
     UsageError
-        If the text is not of this form, the kind is unknown (the message lists the kinds), or the path does not hold it.
+        If the text is not of this form, the kind is unknown (the message lists the kinds), or the path does not
+        hold it.
     """
     kind, colon, path = spec.partition(":")
     if not colon or not path or len(kind) < 2:
@@ -60,7 +61,7 @@ def open_dataset(spec: str) -> Dataset:
         )
     if kind not in _loaders and kind in _PLANNED:
         raise UsageError(
-            f"the loader of {_PLANNED[kind]} ({kind}) is not in this version yet; it knows {', '.join(list_datasets())}. "
+            f"the loader of {_PLANNED[kind]} ({kind}) is not in this version yet; it has {', '.join(list_datasets())}. "
             f"With a table of your own, folder:{path} reads any folder of clips"
         )
     if kind not in _loaders:
@@ -91,8 +92,8 @@ def load_clips(specs: Sequence[str]) -> list[Clip]:
         for clip in found:
             if clip.key in owner:
                 raise UsageError(
-                    f"{clip.key} is in {owner[clip.key]} and in {spec}; a composite needs distinct subjects and clips (a "
-                    "second synthetic set: --first-subject)"
+                    f"{clip.key} is in {owner[clip.key]} and in {spec}; a composite needs distinct subjects and "
+                    "clips (a second synthetic set: --first-subject)"
                 )
             owner[clip.key] = spec
         clips += found

@@ -6,8 +6,8 @@ Format
 Classes
     By default happiness, disgust and surprise; up to eight emotions as FACS action-unit combinations.
 Caution
-    The people do not exist and their expressions were computed. A score on this set tests a method and its code; it says
-    nothing about real people.
+    The people do not exist and their expressions were computed. A score on this set tests a method and its code;
+    it says nothing about real people.
 Licence
     CC0: use the clips as you like.
 """
@@ -42,8 +42,8 @@ class Truth:
     ----------
     landmarks : ``float32 (T, 68, 2)``, exact positions in frame pixels, head motion and blink included.
     profile : ``float64 (T,)``, intensity of the expression, 1 at the apex only.
-    field : ``float16 (H, W, 2)``, x then y: displacement at the apex of what each pixel shows while the face is neutral, in
-        pixels, head motion left out; at frame ``t`` it is ``profile[t] * field``.
+    field : ``float16 (H, W, 2)``, x then y: displacement at the apex of what each pixel shows while the face is
+        neutral, in pixels, head motion left out; at frame ``t`` it is ``profile[t] * field``.
     head : ``float64 (T, 4)``: shift x, shift y (pixels), rotation (radians), growth, about ``centre``.
     centre : ``(2,)``.
     onset, apex, offset, blink : 0-based frames or ``None``.
@@ -90,7 +90,8 @@ class Truth:
                     values[name] = str(z[name])
         except Exception as exc:  # numpy and zipfile raise many kinds for a damaged file
             raise FleetingError(
-                f"{path}: the clip's ground truth cannot be read ({exc}); run the same `fleeting synth` again to make it anew"
+                f"{path}: the clip's ground truth cannot be read ({exc}); run the same `fleeting synth` again to "
+                f"make it anew"
             ) from exc
         return cls(**values)
 
@@ -117,8 +118,8 @@ class Synthetic(Folder):
         path = root / MANIFEST
         if not path.is_file():
             raise UsageError(
-                f"{root}: no {MANIFEST} in it, so it is no synthetic set; make one with: fleeting synth {root}, or read a "
-                f"folder of your own with folder:{root}"
+                f"{root}: no {MANIFEST} in it, so it is no synthetic set; make one with: fleeting synth {root}, "
+                f"or read a folder of your own with folder:{root}"
             )
         try:
             self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -129,7 +130,8 @@ class Synthetic(Folder):
             raise UsageError(f"{root} holds a synthetic set in the layout of {layout}; read it with {layout}:{root}")
         if not (root / "clips.csv").is_file():
             raise UsageError(
-                f"{root}: an unfinished synthetic set (no clips.csv); run the same `fleeting synth` again to complete it"
+                f"{root}: an unfinished synthetic set (no clips.csv); run the same `fleeting synth` again to "
+                f"complete it"
             )
         super().__init__(root)
 

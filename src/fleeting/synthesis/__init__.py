@@ -1,8 +1,8 @@
 """Synthetic micro-expression clips with exact ground truth, and writers in the layouts of the real data sets.
 
-People who do not exist make expressions whose onset, apex, offset, action units, flow and 68 landmarks are known exactly.
-The set stands in for gated data in tests, demonstrations and benchmarks of a method; a score on it says nothing about
-real people.
+People who do not exist make expressions whose onset, apex, offset, action units, flow and 68 landmarks are known
+exactly. The set stands in for gated data in tests, demonstrations and benchmarks of a method; a score on it says
+nothing about real people.
 """
 
 from fleeting.synthesis.clip import NEUTRAL, SyntheticClip, make_clip

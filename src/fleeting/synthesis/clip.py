@@ -24,7 +24,7 @@ __all__ = ["NEUTRAL", "SyntheticClip", "make_clip"]
 
 NEUTRAL = "neutral"
 # Beyond this a warp of a still picture folds over itself, and the expression is no longer a micro one.
-MAXIMUM_AMPLITUDE = 8.0
+MAXIMUM_AMPLITUDE = 6.0
 FURROW = 0.15  # at 0.7 shading reverses the measured flow
 _NOISE_BANK = 1 << 22
 
@@ -45,10 +45,11 @@ class SyntheticClip:
     profile : ``(T,)`` intensity ``s(t)``, 1 at the apex only, 0 up to the onset and from the offset on.
     amplitude : the largest displacement of any point at the apex, in pixels of a face 128 pixels wide.
     amplitude_pixels : the same in pixels of the frames.
-    field : ``float32 (H, W, 2)``, x then y: displacement of what lies at each pixel of frame 0, at the apex, in pixels, head
-        motion left out. At frame ``t`` it is ``profile[t] * field``.
+    field : ``float32 (H, W, 2)``, x then y: displacement of what lies at each pixel of frame 0, at the apex, in
+        pixels, head motion left out. At frame ``t`` it is ``profile[t] * field``.
     landmarks : ``float64 (T, 68, 2)``, the exact track (pixel centres at integers), head motion and blink included.
-    head : ``float64 (T, 4)``: shift x, shift y (pixels), rotation (radians), growth, about ``centre``; frame 0 is at rest.
+    head : ``float64 (T, 4)``: shift x, shift y (pixels), rotation (radians), growth, about ``centre``; frame 0 is
+        at rest.
     centre : ``(2,)`` the point the head turns about.
     blink : frame at which the eyes are shut, or ``None``.
     """
@@ -120,14 +121,14 @@ def make_clip(
     ----------
     identity : an :class:`Identity`, or the name of a shipped one.
     emotion : one of :data:`EMOTIONS`; ``None`` or ``"neutral"`` gives a still face.
-    amplitude : largest displacement of any point at the apex, in pixels of a face 128 pixels wide (jaw to jaw); above 0,
-        at most 8. Micro-expressions lie between 0.5 and 3.
+    amplitude : largest displacement of any point at the apex, in pixels of a face 128 pixels wide (jaw to jaw);
+        above 0, at most 6. Micro-expressions lie between 0.5 and 3.
     fps : frames a second. All durations are in seconds and scale with it.
     n_frames : frames of the clip; by default 0.34 s, which is 68 at 200 frames a second.
     size : width and height of the frames in pixels. The face fills about two thirds of a 280 x 340 window fitted in it.
     seed : an integer or several; the same seed gives the same bytes, in any process.
-    pose : how far the head's place, tilt and distance in frame 0 differ from clip to clip: 1 draws shifts of 3 pixels of
-        a 280 x 340 frame, 1.2 degrees and 2 % (standard deviations). 0 holds them fixed.
+    pose : how far the head's place, tilt and distance in frame 0 differ from clip to clip: 1 draws shifts of 3
+        pixels of a 280 x 340 frame, 1.2 degrees and 2 % (standard deviations). 0 holds them fixed.
     jitter : standard deviation of the head's sideways drift, in pixels of a 280 x 340 frame; rotation and growth
         go with it. 0 holds the head still.
     flicker : relative standard deviation of the illumination. 0 is constant light.
@@ -250,20 +251,20 @@ def _smooth(rng: np.random.Generator, length: int, sigma: float, columns: int) -
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-6)) ** 2)
     kernel /= np.sqrt((kernel**2).sum())
     path = np.stack([np.convolve(white[:, i], kernel, "valid") for i in range(columns)], 1)
-    return path - path[0]
+    return np.asarray(path - path[0])
 
 
 def _head_motion(
     rng: np.random.Generator, length: int, fps: float, pixels: float, jitter: float
 ) -> NDArray[np.float64]:
     spread = np.array([pixels, 0.8 * pixels, 0.004 * jitter, 0.002 * jitter])
-    return _smooth(rng, length, 0.06 * fps, 4) * spread
+    return np.asarray(_smooth(rng, length, 0.06 * fps, 4) * spread)
 
 
 def _illumination(rng: np.random.Generator, length: int, fps: float, flicker: float) -> NDArray[np.float64]:
     t = np.arange(length) / fps
     lamp = np.sin(2 * np.pi * rng.uniform(4, 60) * t + rng.uniform(0, 2 * np.pi))
-    return 1 + flicker * (lamp + _smooth(rng, length, 0.1 * fps, 1)[:, 0])
+    return np.asarray(1 + flicker * (lamp + _smooth(rng, length, 0.1 * fps, 1)[:, 0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +287,7 @@ class Placement:
     def turn(self) -> NDArray[np.float64]:
         """The matrix ``(2, 2)`` of rotation and growth."""
         c, s = np.cos(self.angle), np.sin(self.angle)
-        return self.growth * np.array([[c, -s], [s, c]])
+        return np.asarray(self.growth * np.array([[c, -s], [s, c]]))
 
     def points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """From the stage to frame 0."""
@@ -371,9 +372,7 @@ def _film(
         place = cv2.transform(place, to_stage)
         if shut_t > 0.01:
             place = _lid_lookup(stage, place, shut_t)
-        picture = cv2.remap(
-            stage.source, place * gain + start, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        picture = cv2.remap(stage.source, place * gain + start, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         glow = lamp * np.float32(light[t])
         if moves and s > 0:
             glow *= (1 + s * furrow)[..., None]

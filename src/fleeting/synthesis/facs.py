@@ -1,14 +1,14 @@
 """Which action units make which emotion, and which shapes of the mesh make which action unit.
 
 Action units (AU) are those of the Facial Action Coding System (Ekman, Friesen & Hager 2002, *FACS: The Manual*). The
-combinations follow EMFACS (Friesen & Ekman 1983; the prototypes and their variants are in table 10-1 of Ekman, Friesen &
-Hager 2002, *Investigator's Guide*): happiness 6+12 or 12, sadness 1+4 or 1+15, surprise 1+2 with 5 or 25/26, fear
-1+2+4 with 5 or 20, anger 4+7 or 4+23, disgust 9 or 10 with 4, contempt a unilateral 12 or 14. *Repression* is a category
-of CASME II alone (Yan et al. 2014, table 1: AU 15 or 17, alone or together). Micro-expressions are partial, so a
+combinations follow EMFACS (Friesen & Ekman 1983) and the prototypes and variants in Ekman, Friesen & Hager 2002,
+*Investigator's Guide*, table 10-1: happiness 6+12 or 12, sadness 1+4 or 1+15, surprise 1+2 with 5 or 25/26, fear 1+2+4
+with 5 or 20, anger 4+7 or 4+23, disgust 9 or 10 with 4, contempt a unilateral 12 or 14. *Repression* is a category of
+CASME II alone (Yan et al. 2014, table 1: AU 15 or 17, alone or together). Micro-expressions are partial, so a
 combination may leave out units of the full prototype.
 
-The face units are the ARKit blend shapes of the assets; the pairing is the customary one (AU 12 is ``mouthSmile``, and so
-on). Weights are relative: a clip is scaled to its amplitude as a whole.
+The face units are the ARKit blend shapes of the assets; the pairing is the customary one (AU 12 is ``mouthSmile``, and
+so on). Weights are relative: a clip is scaled to its amplitude as a whole.
 """
 
 from __future__ import annotations

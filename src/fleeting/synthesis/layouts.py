@@ -77,7 +77,7 @@ class Layout:
     fps = 200.0
     suffix = "jpg"
     grey = False
-    #: seconds drawn for a clip's length; only frames from onset to offset are written where ``trimmed``.
+    #: whether only the frames from onset to offset are written
     trimmed = False
     #: emotion -> the data set's own word
     vocabulary: Mapping[str, str] = {**{e: e for e in EMOTIONS}, "neutral": "neutral"}
@@ -126,8 +126,8 @@ class Casme2Layout(Layout):
 
     name = "casme2"
     stream = 1
-    vocabulary = {e: e for e in ("happiness", "disgust", "repression", "surprise", "sadness", "fear")}
-    subjects = [f"{i:02d}" for i in range(1, 27)]
+    vocabulary: Mapping[str, str] = {e: e for e in EMOTIONS if e not in ("anger", "contempt")}
+    subjects: Sequence[str] = tuple(f"{i:02d}" for i in range(1, 27))
 
     def plan(self, person: int, emotions: Sequence[str], rng: np.random.Generator) -> list[ClipPlan]:
         subject = self.subject(person)
@@ -138,9 +138,7 @@ class Casme2Layout(Layout):
             used[episode] = used.get(episode, 0) + 1
             name = f"EP{episode:02d}_{used[episode]:02d}{'f' if rng.random() < 0.6 else ''}"
             first = int(rng.integers(1, 400))
-            plans.append(
-                ClipPlan(person, i, subject, name, f"CASME2_RAW_selected/sub{subject}/{name}", emotion, first)
-            )
+            plans.append(ClipPlan(person, i, subject, name, f"CASME2_RAW_selected/sub{subject}/{name}", emotion, first))
         return plans
 
     def frame_name(self, plan: ClipPlan, index: int, suffix: str) -> str:
@@ -148,14 +146,22 @@ class Casme2Layout(Layout):
 
     def annotate(self, root: Path, rows: Sequence[ClipRow]) -> None:
         coding: list[list[object]] = [
-            ["Subject", "Filename", "", "OnsetFrame", "ApexFrame", "OffsetFrame", "", "Action Units", "Estimated Emotion"]
+            [
+                "Subject",
+                "Filename",
+                "",
+                "OnsetFrame",
+                "ApexFrame",
+                "OffsetFrame",
+                "",
+                "Action Units",
+                "Estimated Emotion",
+            ]
         ]
         objective: list[list[object]] = [["Subject", "Filename", "Objective Class"]]
         for r in rows:
             p = r.plan
-            coding.append(
-                [p.subject, p.name, "", *_absolute(r), "", r.action_units, self.label(p.emotion)]
-            )
+            coding.append([p.subject, p.name, "", *_absolute(r), "", r.action_units, self.label(p.emotion)])
             objective.append([p.subject, p.name, objective_class(r.action_units)])
         write_table(root / "CASME2-coding-20140508.xlsx", "Sheet1", coding)
         write_table(root / "CASME2-ObjectiveClasses.xlsx", "Sheet1", objective)
@@ -169,14 +175,14 @@ class SmicLayout(Layout):
     fps = 100.0
     suffix = "bmp"
     trimmed = True
-    vocabulary = {
+    vocabulary: Mapping[str, str] = {
         "happiness": "positive",
         "disgust": "negative",
         "sadness": "negative",
         "fear": "negative",
         "surprise": "surprise",
     }
-    subjects = [f"{i:02d}" for i in range(1, 21) if i not in (7, 10, 16, 17)]
+    subjects: Sequence[str] = tuple(f"{i:02d}" for i in range(1, 21) if i not in (7, 10, 16, 17))
     first_identity = 26
 
     def plan(self, person: int, emotions: Sequence[str], rng: np.random.Generator) -> list[ClipPlan]:
@@ -205,10 +211,10 @@ class SammLayout(Layout):
     name = "samm"
     stream = 3
     grey = True
-    vocabulary = {
+    vocabulary: Mapping[str, str] = {
         e: e.capitalize() for e in ("happiness", "surprise", "anger", "contempt", "disgust", "fear", "sadness")
     }
-    subjects = [f"{i:03d}" for i in range(6, 38) if i not in (8, 27, 29)]
+    subjects: Sequence[str] = tuple(f"{i:03d}" for i in range(6, 38) if i not in (8, 27, 29))
     first_identity = 42
     columns = (
         "Subject",

@@ -155,7 +155,7 @@ class Stage:
 
     @cached_property
     def lids(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], float]:
-        """For blinks: height of the upper and the lower lid and eye weight per column, and the height of the lid's skin."""
+        """For blinks: heights of both lids and weight of the eye per column, and the height of the lid's skin."""
         width = self.size[0]
         x = np.arange(width, dtype=np.float64)
         upper, lower, weight = np.zeros(width), np.ones(width), np.zeros(width)

@@ -25,7 +25,7 @@ LONGEST_LEAD = 0.16  # of a clip that was asked to be longer than usual the expr
 
 @dataclass(frozen=True)
 class Timing:
-    """Onset, apex and offset as 0-based frame indexes: the last still frame, the peak, and the first still frame again."""
+    """Onset (the last still frame), apex and offset (the first still frame again), as 0-based indexes."""
 
     onset: int
     apex: int
@@ -38,9 +38,7 @@ class Timing:
             )
 
 
-def draw_timing(
-    rng: np.random.Generator, fps: float, n_frames: int | None = None
-) -> tuple[Timing, int]:
+def draw_timing(rng: np.random.Generator, fps: float, n_frames: int | None = None) -> tuple[Timing, int]:
     """Draw onset, apex and offset for a frame rate, and the number of frames of the clip.
 
     Durations are drawn in seconds and then rounded, so the same expression takes half as many frames at half the rate;
@@ -66,8 +64,8 @@ def draw_timing(
     if room < 0:
         need = 1 + max(1, round(RISE[1] * fps)) + max(1, round(FALL[1] * fps))
         raise UsageError(
-            f"{n_frames} frames at {fps:g} frames a second last {n_frames / fps:.2f} s: too short for a micro-expression; "
-            f"use at least {need} frames, or give the timing yourself"
+            f"{n_frames} frames at {fps:g} frames a second last {n_frames / fps:.2f} s: too short for a "
+            f"micro-expression; use at least {need} frames, or give the timing yourself"
         )
     onset = min(first, room)
     if room - first > LONGEST_LEAD * fps:
@@ -83,8 +81,8 @@ def _minimum_jerk(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def intensity_profile(n_frames: int, timing: Timing, skew: float = 1.0) -> NDArray[np.float64]:
     """Intensity ``s(t)``: 0 up to the onset, 1 at the apex and nowhere else, 0 again from the offset on.
 
-    Both flanks are minimum-jerk curves, ``x^3 (10 - 15 x + 6 x^2)`` (Flash & Hogan 1985), the smoothest path between two
-    rests; ``skew`` above 1 makes the fall leave the apex faster.
+    Both flanks are minimum-jerk curves, ``x^3 (10 - 15 x + 6 x^2)`` (Flash & Hogan 1985), the smoothest path
+    between two rests; ``skew`` above 1 makes the fall leave the apex faster.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ import numpy as np
 from fleeting._version import __version__
 from fleeting.errors import FleetingError, UsageError, unknown_choice
 from fleeting.files import write_atomic, write_json
-from fleeting.parallel import map_jobs
+from fleeting.parallel import map_jobs, resolve_jobs
 from fleeting.synthesis.clip import MAXIMUM_AMPLITUDE, SyntheticClip, make_clip
 from fleeting.synthesis.identities import FRAME_SIZE, Identity, list_identities, load_identity
 from fleeting.synthesis.layouts import ClipPlan, ClipRow, Layout, layout_of
@@ -104,10 +104,11 @@ def write_dataset(
 ) -> DatasetSummary:
     """Write a synthetic data set in a plain folder or in the layout of a real one.
 
-    ``plain`` writes ``OUT/<subject>/<clip>/img_00001.jpg`` and ``OUT/clips.csv``; ``casme2``, ``smic`` and ``samm`` write
-    frames and annotations with the real names, numbers and spreadsheets. Every layout also gets ``OUT/truth/*.npz`` (exact
-    onset, apex, offset, profile, landmark track and displacement field of each clip) and ``OUT/synthetic.json`` (all
-    parameters). Clips appear whole or not at all: after a kill, the same call goes on where it stopped.
+    ``plain`` writes ``OUT/<subject>/<clip>/img_00001.jpg`` and ``OUT/clips.csv``; ``casme2``, ``smic`` and ``samm``
+    write frames and annotations with the real names, numbers and spreadsheets. Every layout also gets
+    ``OUT/truth/*.npz`` (exact onset, apex, offset, profile, landmark track and displacement field of each clip) and
+    ``OUT/synthetic.json`` (all parameters). Clips appear whole or not at all: after a kill, the same call goes on where
+    it stopped.
 
     A subject is one identity. Subjects beyond the shipped heads are variants of them (mirrored, of another width, tone
     and light). The layouts begin at different heads, so that a composite of them shows few faces twice.
@@ -143,6 +144,7 @@ def write_dataset(
     rate = form.fps if fps is None else float(fps)
     suffix = form.suffix if image_format is None else image_format
     _check(subjects, clips_per_subject, seed, amplitude, rate, suffix, first_subject, blinks, size)
+    resolve_jobs(jobs)
     cast = _people(form, identities, first_subject, subjects)
     parameters = {
         "layout": layout,
@@ -230,8 +232,8 @@ def _check(
         )
     if len(amplitude) != 2 or not 0 < amplitude[0] <= amplitude[1] <= MAXIMUM_AMPLITUDE:
         raise UsageError(
-            f"amplitude {tuple(amplitude)}: expected the lowest, then the highest, in pixels of a 128-pixel face, above 0 "
-            f"and at most {MAXIMUM_AMPLITUDE:g}; for instance 1 3"
+            f"amplitude {tuple(amplitude)}: expected the lowest, then the highest, in pixels of a 128-pixel face, "
+            f"above 0 and at most {MAXIMUM_AMPLITUDE:g}; for instance 1 3"
         )
     if not 0 < fps <= 10_000:
         raise UsageError(f"fps {fps:g}: expected frames a second, above 0 and at most 10000")
@@ -243,9 +245,7 @@ def _check(
         raise UsageError(f"size {tuple(size)}: expected width and height, for instance 280 340")
 
 
-def _people(
-    form: Layout, identities: Sequence[Identity | str] | None, first: int, count: int
-) -> list[Identity | str]:
+def _people(form: Layout, identities: Sequence[Identity | str] | None, first: int, count: int) -> list[Identity | str]:
     if form.subjects and first + count > len(form.subjects):
         raise UsageError(
             f"subjects {first} to {first + count - 1}: the {form.name} layout has {len(form.subjects)} subjects "
@@ -292,8 +292,8 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
             then = {**before, "generator": generator}
             detail = "; ".join(f"{k} was {_short(then.get(k))}, now {_short(values.get(k))}" for k in changed[:4])
             raise UsageError(
-                f"{root} holds a synthetic set with other parameters ({detail}); use the same ones to complete it, choose "
-                "another folder, or delete this one"
+                f"{root} holds a synthetic set with other parameters ({detail}); use the same ones to complete "
+                "it, choose another folder, or delete this one"
             )
         return
     if entries:
@@ -322,12 +322,11 @@ def _write_manifest(root: Path, parameters: dict[str, Any], content: dict[str, A
     )
 
 
-def _plans(
-    form: Layout, emotions: Sequence[str], seed: int, first: int, subjects: int, clips: int
-) -> list[ClipPlan]:
+def _plans(form: Layout, emotions: Sequence[str], seed: int, first: int, subjects: int, clips: int) -> list[ClipPlan]:
     plans = []
     for person in range(first, first + subjects):
-        # Shuffled within the subject; where the classes do not divide the clips, the odd ones go round from subject to subject.
+        # Shuffled within the subject; where the classes do not divide the clips, the odd ones go round from
+        # subject to subject.
         rng = np.random.default_rng(np.random.SeedSequence([seed, form.stream, person]))
         labels = [emotions[(person + k) % len(emotions)] for k in range(clips)]
         order = rng.permutation(clips)
@@ -383,8 +382,8 @@ def _write_clip(job: _Job) -> None:
         if folder.is_dir() and _truth_path(root, plan).is_file():
             return
         raise FleetingError(
-            f"{folder}: cannot be written ({exc.strerror or exc}); free some space or choose another folder, then run the "
-            "same command again: finished clips are kept"
+            f"{folder}: cannot be written ({exc.strerror or exc}); free some space or choose another folder, then "
+            "run the same command again: finished clips are kept"
         ) from exc
 
 
@@ -397,7 +396,7 @@ def encode(image: NDArray[np.uint8], suffix: str, *, grey: bool = False) -> byte
     ok, data = cv2.imencode(f".{suffix}", picture, options.get(suffix, []))
     if not ok:
         raise FleetingError(f"a frame of shape {image.shape} cannot be encoded as {suffix}")
-    return data.tobytes()
+    return bytes(data.tobytes())
 
 
 def _write_truth(path: Path, clip: SyntheticClip, start: int, stop: int) -> None:
@@ -432,7 +431,14 @@ def _read_row(root: Path, plan: ClipPlan) -> ClipRow:
         with np.load(path, allow_pickle=False) as z:
             onset, apex, offset = (None if int(z[k]) < 0 else int(z[k]) for k in ("onset", "apex", "offset"))
             return ClipRow(
-                plan, onset, apex, offset, str(z["action_units"]), float(z["fps"]), float(z["amplitude"]), len(z["profile"])
+                plan,
+                onset,
+                apex,
+                offset,
+                str(z["action_units"]),
+                float(z["fps"]),
+                float(z["amplitude"]),
+                len(z["profile"]),
             )
     except Exception as exc:  # numpy and zipfile raise many kinds for a damaged file
         raise FleetingError(

@@ -1,0 +1,235 @@
+"""Folders with a table, the synthetic set, and KIND:PATH."""
+
+import cv2
+import numpy as np
+import pytest
+
+from fleeting.clips import FrameFolder
+from fleeting.datasets import (
+    Folder,
+    Synthetic,
+    list_datasets,
+    load_clips,
+    open_dataset,
+    register_dataset,
+)
+from fleeting.datasets import registry as registry_module
+from fleeting.errors import FleetingError, UsageError
+from fleeting.synthesis import write_dataset
+
+HEADER = "subject,clip,onset,apex,offset,emotion,fps,action_units\n"
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory):
+    root = tmp_path_factory.mktemp("synthetic")
+    return write_dataset(root, size=(70, 85), subjects=2, clips_per_subject=3, fps=50).path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write clip folders of three frames, and a table."""
+
+    def make(table, clips=("a/x", "a/y", "b/x"), encoding="utf-8"):
+        for clip in clips:
+            (tmp_path / clip).mkdir(parents=True)
+            for i in range(3):
+                cv2.imwrite(str(tmp_path / clip / f"{i}.png"), np.full((6, 5, 3), i, np.uint8))
+        (tmp_path / "clips.csv").write_text(table, encoding=encoding)
+        return Folder(tmp_path)
+
+    return make
+
+
+def test_a_folder_is_read(folder):
+    d = folder(HEADER + "a,x,0,1,2,fear,25,1+2\na,y,,,,,,\nb,x,0,,2,joy,,\n")
+    clips = d.clips()
+    assert d.problems == []
+    assert [c.key for c in clips] == ["folder/a/x", "folder/a/y", "folder/b/x"]
+    first, second, third = clips
+    assert (first.onset, first.apex, first.offset, first.emotion, first.fps) == (0, 1, 2, "fear", 25)
+    assert first.action_units == "1+2"
+    assert (second.onset, second.apex, second.offset, second.emotion, second.fps) == (None, None, None, None, None)
+    assert (third.onset, third.apex, third.offset) == (0, None, 2)
+    assert isinstance(first.frames, FrameFolder)
+    assert d.table()["n_frames"].tolist() == [3, 3, 3]
+
+
+def test_subjects_stay_text_and_spreadsheet_exports_are_understood(folder):
+    d = folder(
+        "\ufeffSubject;Clip;Onset;Apex;Offset;Emotion;Remark\n01; x ;0;1.0;2;Überraschung;gut\n\n", clips=("01/x",)
+    )
+    (clip,) = d.clips()
+    assert (clip.subject, clip.name, clip.apex, clip.emotion) == ("01", "x", 1, "Überraschung")
+    assert d.problems == []
+
+
+def test_old_spreadsheet_encodings_do_not_stop_it(folder):
+    d = folder("subject\tclip\temotion\na\tx\tÜberraschung\n", clips=("a/x",), encoding="latin-1")
+    assert d.clips()[0].emotion == "Überraschung"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a,nowhere,0,1,2,fear,25,", "no folder a/nowhere and no video"),
+        ("a,x,zero,1,2,fear,25,", "onset is 'zero', not a number"),
+        ("a,x,0,1.5,2,fear,25,", "apex is '1.5'; expected a 0-based frame index"),
+        ("a,x,-1,1,2,fear,25,", "onset is '-1'"),
+        ("a,x,0,nan,2,fear,25,", "apex is 'nan'"),
+        ("a,x,2,1,2,fear,25,", "not in this order"),
+        ("a,x,0,,2,fear,0,", "fps 0 is not positive"),
+        (",x,0,1,2,fear,25,", "names no subject or no clip"),
+        ("a,,0,1,2,fear,25,", "names no subject or no clip"),
+        ("../a,x,0,1,2,fear,25,", "is no name of a folder"),
+        ("a,..,0,1,2,fear,25,", "is no name of a folder"),
+        ("a,empty,0,1,2,fear,25,", "no frames"),
+    ],
+)
+def test_bad_rows_are_reported_and_the_rest_is_read(folder, tmp_path, row, reason):
+    (tmp_path / "a" / "empty").mkdir(parents=True)
+    d = folder(HEADER + row + "\nb,x,0,1,2,fear,25,\n")
+    assert [c.key for c in d.clips()] == ["folder/b/x"]
+    (problem,) = [p for p in d.problems if "does not list" not in p.reason]
+    assert reason in problem.reason
+    assert "line 2 of clips.csv" in problem.reason
+    assert problem.skipped
+    assert str(problem).endswith("(skipped)")
+
+
+def test_duplicates_and_unlisted_clips_are_reported(folder):
+    d = folder(HEADER + "a,x,0,1,2,fear,25,\na,x,1,1,2,fear,25,\n")
+    assert len(d.clips()) == 1
+    reasons = [p.reason for p in d.problems]
+    assert reasons == [
+        "line 3 of clips.csv repeats the clip of line 2",
+        "a folder that clips.csv does not list",
+    ]
+
+
+def test_annotations_outside_the_clip_are_reported_and_kept(folder):
+    d = folder(HEADER + "a,x,0,1,99,fear,25,\n", clips=("a/x",))
+    assert d.clips()[0].offset == 99
+    (problem,) = d.problems
+    assert "offset 99 outside the clip's frames 0 to 2" in problem.reason
+    assert not problem.skipped
+
+
+def test_clips_may_be_videos(folder, tmp_path):
+    writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 30, (64, 48))
+    for _ in range(5):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "v.avi").rename(tmp_path / "a" / "talk.avi")
+    (tmp_path / "a" / "broken.mp4").write_bytes(b"nothing")
+    d = folder("subject,clip,emotion\na,talk,fear\na,talk.avi,fear\na,broken,fear\n", clips=())
+    assert [(c.name, len(c), c.fps) for c in d.clips()] == [("talk", 5, 30.0), ("talk.avi", 5, 30.0)]
+    assert [p.clip for p in d.problems] == ["broken"]
+
+
+def test_a_folder_without_a_usable_table_says_what_is_expected(tmp_path):
+    with pytest.raises(UsageError, match="no such folder"):
+        Folder(tmp_path / "none")
+    with pytest.raises(UsageError, match=r"no CSV file; expected one named clips\.csv"):
+        Folder(tmp_path)
+    (tmp_path / "b.csv").write_text("name\n1\n")
+    with pytest.raises(UsageError, match="no column subject and no column clip"):
+        Folder(tmp_path).clips()
+    (tmp_path / "c.csv").write_text("")
+    with pytest.raises(UsageError, match="2 CSV files"):
+        Folder(tmp_path)
+    with pytest.raises(UsageError, match="no column subject"):
+        Folder(tmp_path, table=tmp_path / "c.csv").clips()
+    with pytest.raises(UsageError, match="is a file"):
+        Folder(tmp_path / "b.csv")
+
+
+def test_the_synthetic_set_and_its_truth(synthetic):
+    d = Synthetic(synthetic)
+    clips = d.clips()
+    assert d.problems == []
+    assert len(clips) == 6
+    for clip in clips:
+        truth = d.truth(clip)
+        assert (truth.onset, truth.apex, truth.offset) == (clip.onset, clip.apex, clip.offset)
+        assert (truth.emotion, truth.action_units, truth.fps) == (clip.emotion, clip.action_units, clip.fps)
+        assert truth.landmarks.shape == (len(clip.frames), 68, 2)
+        assert clip.frames.size == (70, 85)
+        assert clip.fps == 50
+    assert d.table()["dataset"].unique().tolist() == ["synthetic"]
+    with pytest.raises(FleetingError, match="ground truth cannot be read"):
+        d.truth(type(clips[0])("synthetic", "s99", "c01", clips[0].frames))
+
+
+def test_what_is_no_synthetic_set_says_how_to_get_one(tmp_path):
+    with pytest.raises(UsageError, match="fleeting synth"):
+        Synthetic(tmp_path / "none")
+    with pytest.raises(UsageError, match=r"folder:.*"):
+        Synthetic(tmp_path)
+    (tmp_path / "synthetic.json").write_text("[]")
+    with pytest.raises(UsageError, match="damaged"):
+        Synthetic(tmp_path)
+    root = write_dataset(tmp_path / "smic", layout="smic", size=(70, 85), subjects=1, clips_per_subject=1, fps=25).path
+    with pytest.raises(UsageError, match="smic:"):
+        Synthetic(root)
+
+
+def test_an_unfinished_set_is_used_with_a_word(synthetic, tmp_path):
+    import json
+    import shutil
+
+    root = tmp_path / "copy"
+    shutil.copytree(synthetic, root)
+    manifest = json.loads((root / "synthetic.json").read_text())
+    (root / "synthetic.json").write_text(json.dumps({**manifest, "complete": False}))
+    assert "unfinished" in Synthetic(root).problems[0].reason
+    (root / "clips.csv").unlink()
+    with pytest.raises(UsageError, match="run the same `fleeting synth` again"):
+        Synthetic(root)
+
+
+def test_kind_and_path(synthetic):
+    assert {"folder", "synthetic"} <= set(list_datasets())
+    assert isinstance(open_dataset(f"synthetic:{synthetic}"), Synthetic)
+    assert type(open_dataset(f"folder:{synthetic}")) is Folder
+    assert len(load_clips([f"synthetic:{synthetic}"])) == 6
+    both = load_clips([f"synthetic:{synthetic}", f"folder:{synthetic}"])
+    assert [c.dataset for c in both] == ["synthetic"] * 6 + ["folder"] * 6
+
+
+@pytest.mark.parametrize(
+    ("specs", "message"),
+    [
+        ([], "no data set given"),
+        (["data"], "expected KIND:PATH"),
+        (["synthetic:"], "expected KIND:PATH"),
+        ([r"C:\data"], "expected KIND:PATH"),
+        (["synthetc:x"], r"did you mean 'synthetic'\? Choose one of: folder, synthetic"),
+        (["casme2:x"], "CASME II .* not in this version yet"),
+        (["synthetic:/no/such/place"], "fleeting synth /no/such/place"),
+        (["folder:/no/such/place"], "no such folder"),
+    ],
+)
+def test_specs_that_cannot_be_opened(specs, message):
+    with pytest.raises(UsageError, match=message):
+        load_clips(specs)
+
+
+def test_a_composite_refuses_the_same_clip_twice_and_an_empty_set(synthetic, folder):
+    with pytest.raises(UsageError, match=r"synthetic/s01/c01 is in .*--first-subject"):
+        load_clips([f"synthetic:{synthetic}"] * 2)
+    d = folder(HEADER + "a,gone,0,1,2,fear,25,\n", clips=())
+    with pytest.raises(UsageError, match=r"no usable clip .*no folder a/gone"):
+        load_clips([f"folder:{d.root}"])
+
+
+def test_a_kind_is_registered_once(monkeypatch):
+    monkeypatch.setattr(registry_module, "_loaders", dict(registry_module._loaders))
+    register_dataset("mine", Folder)
+    assert "mine" in list_datasets()
+    with pytest.raises(UsageError, match="is taken"):
+        register_dataset("mine", Folder)
+    for bad in ("", "x", "Mine", "a:b", "  "):
+        with pytest.raises(UsageError, match="lower-case name"):
+            register_dataset(bad, Folder)
