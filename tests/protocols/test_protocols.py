@@ -168,7 +168,7 @@ def test_names_with_slashes_do_not_merge_people() -> None:
         (demo().drop(columns="subject"), "subject-kfold", 2, "lacks the column subject"),
         (demo().drop(columns="emotion"), "stratified-kfold", 2, "lacks the column emotion"),
         (demo().assign(subject=["", *["x"] * 71]), "subject-kfold", 2, "1 of 72 clips name no data set or no subject"),
-        (demo().assign(emotion=[None, *["x"] * 71]), "stratified-kfold", 2, "1 of 72 clips have no label"),
+        (demo().assign(emotion=["", *["x"] * 71]), "stratified-kfold", 2, "1 of 72 clips have no label"),
     ],
 )
 def test_impossible_requests_say_what_was_found(table: pd.DataFrame, name: str, folds: int, says: str) -> None:

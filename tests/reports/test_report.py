@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,8 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.html = html
-        self.open: list[dict] = []
-        self.elements: list[dict] = []
+        self.open: list[dict[str, Any]] = []
+        self.elements: list[dict[str, Any]] = []
         self.feed(html)
         assert not self.open, f"never closed: {[e['tag'] for e in self.open]}"
 
@@ -53,7 +54,7 @@ class Page(HTMLParser):
         for element in self.open:
             element["text"] += data
 
-    def all(self, tag: str, cls: str = "", within: str = "") -> list[dict]:
+    def all(self, tag: str, cls: str = "", within: str = "") -> list[dict[str, Any]]:
         return [
             e
             for e in self.elements
@@ -396,3 +397,14 @@ def test_reading_files_needs_no_live_objects() -> None:
         "('fleeting.experiments', 'fleeting.training', 'fleeting.models')]; sys.exit(str(bad) if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_scored_by_the_project_itself(write_run: WriteRun) -> None:
+    from fleeting.experiments import RunFolder, aggregate
+
+    run = write_run(skill=2.0, finished=4)
+    aggregate(RunFolder(run), allow_partial=True)
+    page = page_of(run)
+    assert "accuracy 1.00 [1.00, 1.00]" in page.text("p", "lede")
+    assert "An interval of no width is no certainty" in page.text("p")
+    assert not page.all("div", "caution") and "A partial result" in page.text("div", "alert")

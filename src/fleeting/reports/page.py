@@ -15,7 +15,7 @@ from markupsafe import Markup
 from fleeting.files import write_text
 from fleeting.reports import wording
 from fleeting.reports.charts import Reference, Series, line_chart
-from fleeting.reports.folder import RunData, UnitData, as_dict, as_list, as_number, read_run
+from fleeting.reports.folder import Prediction, RunData, UnitData, as_dict, as_list, as_number, read_run
 
 if TYPE_CHECKING:
     import os
@@ -24,6 +24,7 @@ __all__ = ["render_html", "render_report"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _COLOURS = 7  # of the palette in style.css
+_METRICS = ("accuracy", "uf1", "uar")
 
 
 def render_report(run_folder: str | os.PathLike[str]) -> Path:
@@ -108,7 +109,8 @@ def _context(run: RunData) -> dict[str, Any]:
         "finished": finished,
         "many_seeds": len({unit.seed for unit in run.units}) > 1,
         "total_seconds": sum(unit.seconds for unit in finished if math.isfinite(unit.seconds)),
-        "by_dataset": _by_dataset(run),
+        "by_dataset": _by_dataset(run, predictions),
+        "no_width": any(pooled.get(f"{m}_low") and pooled[f"{m}_low"] == pooled.get(f"{m}_high") for m in _METRICS),
         "confusion": _confusion(run, classes, predictions),
         "learning": _learning(run, finished),
         "samples": [
@@ -253,12 +255,18 @@ def _fold_rows(run: RunData) -> list[dict[str, Any]]:
     return [{"unit": unit, "score": scores.get((unit.fold, unit.seed), {})} for unit in run.units]
 
 
-def _by_dataset(run: RunData) -> list[tuple[str, dict[str, Any]]]:
+def _by_dataset(run: RunData, predictions: Sequence[Prediction]) -> list[tuple[str, dict[str, Any], float]]:
+    """Name, scores, and the share of the commonest class among the clips tested."""
     found = as_dict(as_dict(run.summary.get("pooled")).get("by_dataset"))
-    return sorted((str(name), as_dict(scores)) for name, scores in found.items())
+    rows = []
+    for name, scores in sorted(found.items()):
+        shown = Counter(one.label for one in predictions if one.dataset == name)
+        commonest = max(shown.values()) / shown.total() if shown else math.nan
+        rows.append((name, as_dict(scores), commonest))
+    return rows
 
 
-def _confusion(run: RunData, classes: list[str], predictions: Sequence[Any]) -> dict[str, Any] | None:
+def _confusion(run: RunData, classes: list[str], predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     """Counted from the predictions that the page lists, so that the two cannot disagree."""
     if not predictions:
         return None
