@@ -11,6 +11,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from fleeting.errors import UsageError
+from fleeting.models.blocks import conv_relu_norm_pool
 from fleeting.models.layers import (
     BatchNorm,
     Dense,
@@ -26,6 +27,8 @@ from fleeting.models.spec import InputShape
 
 __all__ = ["BlockNet", "ConvBlock", "model_a"]
 
+POOL = 3
+
 
 class ConvBlock(nn.Module):
     """Convolution, ReLU, batch normalisation, max-pooling, dropout (Talluri et al. 2022, fig. 3).
@@ -40,12 +43,16 @@ class ConvBlock(nn.Module):
         self.conv = HeNormalConv3d(in_channels, filters, 3, padding=1)
         self.relu = nn.ReLU(inplace=True)
         self.norm = BatchNorm(filters)
-        self.pool = nn.MaxPool3d(3)
+        self.pool = nn.MaxPool3d(POOL)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, T, H, W)`` to ``(N, filters, T // 3, H // 3, W // 3)``."""
-        out: Tensor = self.dropout(self.pool(self.norm(self.relu(self.conv(x)))))
+        if self.norm.training:
+            pooled = conv_relu_norm_pool(x, self.conv, self.norm, POOL)
+        else:
+            pooled = self.pool(self.norm(self.relu(self.conv(x))))
+        out: Tensor = self.dropout(pooled)
         return out
 
 
@@ -57,11 +64,11 @@ class BlockNet(nn.Module):
         if not 0.0 <= dropout < 1.0:
             raise UsageError(f"{name}: found dropout {dropout!r}; expected a share in [0, 1)")
         sizes = shape.n_frames, shape.height, shape.width
-        require_poolable(name, *sizes, pools=blocks)
+        require_poolable(name, *sizes, pools=blocks, by=POOL)
         widths = [shape.in_channels] + [filters] * blocks
         self.blocks = nn.Sequential(*(ConvBlock(i, o, dropout) for i, o in pairwise(widths)))
         self.flatten = FlattenTHWC()
-        frames, height, width = (pooled(size, pools=blocks) for size in sizes)
+        frames, height, width = (pooled(size, pools=blocks, by=POOL) for size in sizes)
         self.hidden = Dense(frames * height * width * filters, hidden)
         self.hidden_relu = HiddenReLU()
         self.hidden_dropout = nn.Dropout(dropout)

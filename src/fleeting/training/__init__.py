@@ -4,6 +4,7 @@ from fleeting.training.checkpoint import TrainedModel, load_model, save_model
 from fleeting.training.collapse import CollapseReport
 from fleeting.training.config import TrainingConfig
 from fleeting.training.data import Standardisation
+from fleeting.training.device import keep_memory
 from fleeting.training.engine import DivergedError, TrainingResult, predict_proba, train
 from fleeting.training.estimator import MicroExpressionClassifier
 from fleeting.training.optim import SGD, Adam
@@ -18,6 +19,7 @@ __all__ = [
     "TrainedModel",
     "TrainingConfig",
     "TrainingResult",
+    "keep_memory",
     "load_model",
     "predict_proba",
     "save_model",

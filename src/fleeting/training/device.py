@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +12,7 @@ import torch
 
 from fleeting.errors import UsageError, unknown_choice
 
-__all__ = ["repeatable", "resolve_device"]
+__all__ = ["keep_memory", "repeatable", "resolve_device"]
 
 
 def resolve_device(device: str) -> torch.device:
@@ -52,3 +54,26 @@ def repeatable(seed: int, device: torch.device) -> Iterator[None]:
         finally:
             if cuda:
                 torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def keep_memory() -> bool:
+    """Make this process keep freed memory instead of handing it back to Linux, for its whole life.
+
+    A training step on a CPU makes and frees tensors of 150 MB. As it is, each comes fresh from the system page by
+    page, which costs more than the arithmetic; kept, a step takes less than half the time, and the process about twice
+    the memory. For processes that do little but train.
+
+    Returns
+    -------
+    Whether it took effect; only the GNU C library has the setting.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    trim_threshold, top_pad, mmap_max = -1, -2, -4
+    settings = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 2**26))
+    done = [mallopt(name, value) == 1 for name, value in settings]
+    return all(done)

@@ -81,7 +81,8 @@ class TrainingResult:
     def predict(self, X: Sequences, *, batch_size: int = 16, device: str | None = None) -> NDArray[Any]:
         """The likeliest class of each sequence."""
         probabilities = self.predict_proba(X, batch_size=batch_size, device=device)
-        return np.asarray(self.classes).take(probabilities.argmax(axis=1))
+        answer: NDArray[Any] = np.asarray(self.classes).take(probabilities.argmax(axis=1))
+        return answer
 
 
 def train(

@@ -1,0 +1,93 @@
+"""Convolution, ReLU, batch normalisation and max-pooling as one step of training.
+
+Normalising a channel is an affine map, so it may come after the pooling, on a tensor 27 times smaller, as long as its
+mean and variance are those of the tensor before: ``max(a * r + b)`` is ``a * max(r) + b``, or ``a * min(r) + b`` where
+``a`` is negative. The function is the same; what is saved are walks over the convolution's output, which is what a
+training step spends its time on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from fleeting.models.layers import BatchNorm, Conv3d
+
+__all__ = ["conv_relu_norm_pool"]
+
+_COLUMN = (1, -1, 1, 1, 1)
+
+
+class _ConvReluNormPool(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, gamma: Tensor, beta: Tensor, eps: float, pool: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        padding = [size // 2 for size in weight.shape[2:]]
+        active = F.conv3d(x, weight, bias, padding=padding).relu_()
+        rows = active.flatten(2)
+        count = rows.shape[0] * rows.shape[2]
+        mean = rows.sum(2).sum(0) / count
+        square = torch.linalg.vector_norm(rows, dim=2).square().sum(0) / count
+        variance = (square - mean * mean).clamp_min(0)
+        inverse = (variance + eps).rsqrt()
+        if bool((gamma < 0).any()):
+            sign = torch.where(gamma < 0, -1.0, 1.0).to(active.dtype).view(_COLUMN)
+            pooled, where = F.max_pool3d(active * sign, pool, return_indices=True)
+            pooled = pooled * sign
+        else:
+            pooled, where = F.max_pool3d(active, pool, return_indices=True)
+        out = (pooled - mean.view(_COLUMN)) * (gamma * inverse).view(_COLUMN) + beta.view(_COLUMN)
+        ctx.save_for_backward(x, weight, active, pooled, where, mean, inverse, gamma)
+        ctx.padding = padding
+        ctx.mark_non_differentiable(mean, variance)
+        return out, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, active, pooled, where, mean, inverse, gamma = ctx.saved_tensors
+        count = active.numel() // active.shape[1]
+        d_beta = grad.sum((0, 2, 3, 4))
+        d_gamma = (grad * (pooled - mean.view(_COLUMN))).sum((0, 2, 3, 4)) * inverse
+        # Of every value before the pooling: its share in mean and variance, linear in the value ...
+        scale = gamma * inverse
+        slope = -scale * inverse * d_gamma / count
+        offset = -scale * d_beta / count - slope * mean
+        d_active = torch.addcmul(offset.view(_COLUMN), active, slope.view(_COLUMN))
+        # ... and of those that the pooling chose, what comes from above.
+        d_active.flatten(2).scatter_add_(2, where.flatten(2), (grad * scale.view(_COLUMN)).flatten(2))
+        d_active.masked_fill_(active <= 0, 0.0)
+        wanted = [ctx.needs_input_grad[0], True, True]
+        one, none = [1, 1, 1], [0, 0, 0]
+        d_x, d_weight, d_bias = torch.ops.aten.convolution_backward(
+            d_active, x, weight, [len(gamma)], one, ctx.padding, one, False, none, 1, wanted
+        )
+        return d_x, d_weight, d_bias, d_gamma, d_beta, None, None
+
+
+def conv_relu_norm_pool(x: Tensor, conv: Conv3d, norm: BatchNorm, pool: int) -> Tensor:
+    """``max_pool(norm(relu(conv(x))))`` in training, and the same gradients; updates the moving averages.
+
+    Parameters
+    ----------
+    x : ``(N, C, T, H, W)``, channels first in memory.
+    conv : an odd kernel, stride 1, and padding that keeps time and space.
+    norm : its variance is taken as ``E[r^2] - E[r]^2`` here, as Keras does.
+    pool : kernel and stride of the pooling, without padding.
+
+    Returns
+    -------
+    ``(N, filters, T // pool, H // pool, W // pool)``.
+    """
+    assert conv.bias is not None
+    out, mean, variance = _ConvReluNormPool.apply(  # type: ignore[no-untyped-call]
+        x, conv.weight, conv.bias, norm.weight, norm.bias, norm.eps, pool
+    )
+    norm.update_statistics(mean, variance)
+    result: Tensor = out
+    return result
