@@ -340,7 +340,14 @@ def test_odd_values_in_run_json_do_not_break_the_page(write_run: WriteRun) -> No
     assert "This run lists no work" in page_of(run).text("div", "alert")
     (run / "run.json").write_text(
         json.dumps(
-            {"format": 1, "config": [], "units": [3, {"key": 5}], "classes": None, "notes": {"a": 1}, "machine": 3}
+            {
+                "format": 1,
+                "config": {"training": {"epochs": "many", "learning_rate": [1]}},
+                "units": [3, {"key": 5}],
+                "classes": None,
+                "notes": {"a": 1},
+                "machine": 3,
+            }
         )
     )
     assert [e["attrs"]["id"] for e in page_of(run).all("section")] == SECTIONS

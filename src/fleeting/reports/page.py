@@ -202,11 +202,11 @@ def _training_sentence(training: dict[str, Any], seeds: list[Any]) -> str:
             str(training["optimizer"]).upper() if training["optimizer"] == "sgd" else str(training["optimizer"])
         )
     if training.get("learning_rate"):
-        parts.append(f"learning rate {training['learning_rate']:g}")
+        parts.append(f"learning rate {wording.value(training['learning_rate'])}")
     if training.get("batch_size"):
-        parts.append(f"batches of {training['batch_size']}")
+        parts.append(f"batches of {wording.value(training['batch_size'])}")
     if training.get("epochs"):
-        parts.append(wording.plural(int(training["epochs"]), "epoch") + ", weights of the last one")
+        parts.append(f"{wording.value(training['epochs'])} epochs, weights of the last one")
     if seeds:
         parts.append(("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)))
     return "; ".join(parts)
