@@ -24,7 +24,7 @@ def balanced_groups(counts: npt.NDArray[np.int64], n_folds: int, seed: int) -> I
     ``(found - expected)**2 / expected`` (and the same for fold sizes), after two things that weigh more: no
     fold without groups, no class missing from a training side; and no class missing from a test side where
     it can be helped. scikit-learn's ``StratifiedGroupKFold`` only deals greedily: with the 10 to 30 subjects
-    of these data sets its class shares stray 1.4 to 2.5 times as far, and now and then it leaves
+    of these data sets its class shares stray further (the tests compare), and now and then it leaves
     a rare class out of a fold although it need not.
 
     Parameters

@@ -206,7 +206,9 @@ def _training_sentence(training: dict[str, Any], seeds: list[Any]) -> str:
     if training.get("batch_size"):
         parts.append(f"batches of {wording.value(training['batch_size'])}")
     if training.get("epochs"):
-        parts.append(f"{wording.value(training['epochs'])} epochs, weights of the last one")
+        parts.append(
+            f"{wording.value(training['epochs'])} epoch{'s' * (training['epochs'] != 1)}, weights of the last one"
+        )
     if seeds:
         parts.append(("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)))
     return "; ".join(parts)
