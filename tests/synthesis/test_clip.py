@@ -92,7 +92,7 @@ def test_variants_are_other_people_with_matching_landmarks():
         assert np.abs(variant.portrait().astype(int) - load_identity(name[:-1]).portrait()[:, ::-1]).mean() > 8
         found = detect_landmarks(variant.portrait())
         assert found is not None
-        assert apart(found, variant.landmarks) < 4
+        assert apart(found, variant.landmarks) < 5
 
 
 def test_an_unknown_identity_lists_the_choices():
@@ -107,7 +107,7 @@ def test_dlib_finds_every_identity_in_frames_of_a_clip():
         for t in (0, clip.apex):
             found = detect_landmarks(clip.frames[t])
             assert found is not None, f"{name}, frame {t}"
-            assert apart(found, clip.landmarks[t]) < 5, name
+            assert apart(found, clip.landmarks[t]) < 7, name
 
 
 def test_dlib_finds_the_face_in_every_frame_of_a_clip_with_a_blink():
