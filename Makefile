@@ -33,8 +33,8 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 
 # Six subjects' worth of everything would do; twelve leave enough to learn from in every fold.
 demo: $(VENV)/.installed
-	$(BIN)/fleeting synth $(CLIPS) --subjects 12 --clips-per-subject 6 --amplitude 1.5 3
-	$(BIN)/fleeting synth $(HELD_OUT) --subjects 1 --clips-per-subject 3 --amplitude 1.5 3 --first-subject 12
+	$(BIN)/fleeting synth $(CLIPS) --subjects 12 --clips-per-subject 6 --amplitude 2 3
+	$(BIN)/fleeting synth $(HELD_OUT) --subjects 1 --clips-per-subject 3 --amplitude 2 3 --first-subject 12
 	$(BIN)/fleeting evaluate --data synthetic:$(CLIPS) --motion difference \
 	  --recipe talluri2022,frames=18,step=2,height=64,width=64 --protocol subject-kfold \
 	  --epochs 20 --watch --cache demo/cache --out $(RUN)

@@ -80,7 +80,7 @@ def test_no_face_is_exit_code_1(video, small_run, capsys):
 
 @pytest.mark.parametrize(("arguments", "code", "message"), [
     (["evaluat"], 2, "evaluate"),
-    (["synth"], 2, "OUT"),
+    (["synth"], 2, "--out"),
     (["synth", "x", "--layout", "casme3"], 2, "casme2"),
     (["synth", "x", "--subjects", "none"], 2, "subjects"),
     (["evaluate", "--data", "synthetic:/nowhere", "--out", "r"], 2, "fleeting synth"),

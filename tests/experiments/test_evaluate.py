@@ -83,7 +83,7 @@ def test_the_same_run_is_bit_for_bit_the_same_also_over_processes(small_run, sma
 
 
 def test_a_finished_run_is_not_trained_again(copied, small_config, store, monkeypatch):
-    monkeypatch.setattr("fleeting.experiments.evaluate.run_unit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
     evaluate(small_config, copied.path, store=store)
 
 

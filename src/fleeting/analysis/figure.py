@@ -113,8 +113,9 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
     from matplotlib.figure import Figure
 
     shown, faces, moved, full = _pictures(verdict)
-    figure: Any = Figure(figsize=(11, 5.9), dpi=140, layout="constrained")
-    grid = figure.add_gridspec(3, 1, height_ratios=[1, 1, 1.15])
+    figure: Any = Figure(figsize=(11, 5.5), dpi=140, layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.02, w_pad=0.02, hspace=0.02)
+    grid = figure.add_gridspec(3, 1, height_ratios=[1, 1, 1.05])
     strips = [grid[row].subgridspec(1, len(shown), wspace=0.02) for row in (0, 1)]
     for column, index in enumerate(shown):
         for row, images in enumerate((faces, moved)):
@@ -154,8 +155,8 @@ def _draw_course(axes: Any, verdict: Verdict) -> None:
     axes.axvline(verdict.onset / scale, color="#888", linewidth=1, linestyle="--")
     low, high = axes.get_ylim()
     axes.set_ylim(max(0.0, low), high * 1.15)
-    axes.annotate("apex", (verdict.apex / scale, high * 1.04), color="#b2182b", fontsize=9, ha="center")
-    axes.annotate("onset", (verdict.onset / scale, high * 1.04), color="#666", fontsize=9, ha="center")
+    axes.annotate(" apex", (verdict.apex / scale, high * 1.05), color="#b2182b", fontsize=9)
+    axes.annotate("onset ", (verdict.onset / scale, high * 1.05), color="#666", fontsize=9, ha="right")
     axes.set_xlabel("frame" if verdict.fps is None else "seconds")
     axes.set_ylabel("motion, px")
     axes.spines[["top", "right"]].set_visible(False)
@@ -168,7 +169,9 @@ def _draw_probabilities(axes: Any, verdict: Verdict) -> None:
     colours = ["#9ecae1"] * (len(values) - 1) + ["#2166ac"]
     axes.barh(names, values, color=colours)
     for row, value in enumerate(values):
-        axes.annotate(f" {value:.0%}", (min(value, 0.86), row), va="center", fontsize=9)
+        inside = value > 0.8
+        side, colour = ("right", "white") if inside else ("left", "#333")
+        axes.annotate(f" {value:.0%} ", (value, row), va="center", ha=side, color=colour, fontsize=9)
     axes.set_xlim(0, 1)
     axes.set_xlabel("probability")
     axes.spines[["top", "right"]].set_visible(False)

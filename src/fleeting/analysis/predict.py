@@ -119,7 +119,8 @@ def predict(
     recipe = _recipe(models)
     clip = recording if isinstance(recording, Clip) else open_clip(recording, fps=fps)
     detector = detector or default_detector()
-    stretch = max(face_stretches(clip.frames, clip.fps, detector), key=len)
+    path = Path(getattr(clip.frames, "path", clip.name))
+    stretch = max(face_stretches(clip.frames, clip.fps, detector, path), key=len)
     n_frames = len(clip.frames)
     part = replace(
         clip,
@@ -128,14 +129,14 @@ def predict(
         apex=None,
         offset=None,
     )
-    reference = find_reference(part.frames, 0, detector, clip.key)
+    reference = find_reference(part.frames, 0, detector, path)
     spot = spot_clip(part, reference.landmarks, start=reference.index)
     marked = replace(part, onset=spot.onset, apex=spot.apex)
     built = recipe.build(marked, detector)
     probabilities = np.mean([m.predict_proba(built.frames[None])[0] for m in models], axis=0)
     warnings = _warnings(clip, stretch, n_frames, spot, models, recipe)
     return Verdict(
-        path=Path(getattr(clip.frames, "path", clip.name)),
+        path=path,
         classes=tuple(models[0].classes),
         probabilities=tuple(float(p) for p in probabilities),
         apex=spot.apex + stretch.start,

@@ -37,7 +37,10 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def face_stretches(
-    frames: FrameSource, fps: float | None = None, detector: FaceDetector | None = None
+    frames: FrameSource,
+    fps: float | None = None,
+    detector: FaceDetector | None = None,
+    name: object = None,
 ) -> list[Stretch]:
     """Look for the largest face five times a second, and narrow each change down to the frame.
 
@@ -45,6 +48,7 @@ def face_stretches(
     ----------
     frames : the recording.
     fps : frames a second; 25 if unknown.
+    name : what the error message calls the recording.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def face_stretches(
         stretches.append(Stretch(begin, len(frames)))
     if not stretches:
         raise NoFaceError(
-            f"{frames}: no face in the {len(looks)} frames that were looked at (of {len(frames)}); expected an "
+            f"{name or frames}: no face in the {len(looks)} frames that were looked at (of {len(frames)}); expected an "
             "upright, frontal face at least 40 pixels wide"
         )
     return stretches

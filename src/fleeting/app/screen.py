@@ -33,7 +33,7 @@ class Screen:
     def __init__(self, quiet: bool = False, json_output: bool = False) -> None:
         self.json_output = json_output
         self.quiet = quiet
-        self.err = Console(stderr=True, quiet=quiet, highlight=False)
+        self.err = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self.out = Console(highlight=False, soft_wrap=True)
 
     def say(self, sentence: str) -> None:

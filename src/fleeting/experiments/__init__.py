@@ -2,9 +2,9 @@
 
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit
-from fleeting.experiments.evaluate import Observer, evaluate, train_on_all
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import RunFolder, load_models
+from fleeting.experiments.runner import Observer, evaluate, train_on_all
 from fleeting.experiments.unit import UnitJob, run_unit
 
 __all__ = [

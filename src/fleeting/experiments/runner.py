@@ -325,7 +325,7 @@ def _write_samples(run: RunFolder, sequences: SequenceSet) -> None:
     folder = run.path / "samples"
     taken: Counter[str] = Counter()
     subjects: set[str] = set()
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for index, clip in enumerate(sequences.clips):
         emotion = str(clip.emotion)
         # Different people, where there are enough of them.
