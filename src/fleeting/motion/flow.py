@@ -22,8 +22,7 @@ def dense_flow(
     Parameters
     ----------
     first, second : grey ``uint8`` images of one shape ``(H, W)``.
-    method : ``"dis"`` (Kroeger et al. 2016, medium preset: 1.7 ms for 128×128, r ≥ 0.99 with the true field of
-        synthetic micro-expressions of 0.5 px) or ``"farneback"`` (Farnebäck 2003).
+    method : ``"dis"`` (Kroeger et al. 2016, medium preset) or ``"farneback"`` (Farnebäck 2003).
     blur : sigma in pixels of the Gaussian that takes sensor noise away first; 0 for none.
 
     Returns
