@@ -61,7 +61,7 @@ class _ConvReluNormPool(torch.autograd.Function):
         d_active = torch.addcmul(offset.view(_COLUMN), active, slope.view(_COLUMN))
         # ... and of those that the pooling chose, what comes from above.
         d_active.flatten(2).scatter_add_(2, where.flatten(2), (grad * scale.view(_COLUMN)).flatten(2))
-        d_active.masked_fill_(active <= 0, 0.0)
+        torch.ops.aten.threshold_backward.grad_input(d_active, active, 0, grad_input=d_active)
         wanted = [ctx.needs_input_grad[0], True, True]
         one, none = [1, 1, 1], [0, 0, 0]
         d_x, d_weight, d_bias = torch.ops.aten.convolution_backward(

@@ -1,0 +1,116 @@
+"""Our optimisers against Keras' own."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+from fleeting.errors import UsageError
+from fleeting.training import SGD, Adam, TrainingConfig
+from fleeting.training.optim import build_optimizer, clip_by_global_norm
+
+DECAY = 0.1
+
+
+def schedule(rate):
+    return keras.optimizers.schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=DECAY)
+
+
+CASES = {
+    "plain": (lambda p: SGD(p, lr=0.1), lambda: keras.optimizers.SGD(0.1)),
+    "momentum": (lambda p: SGD(p, lr=0.1, momentum=0.9), lambda: keras.optimizers.SGD(0.1, momentum=0.9)),
+    "nesterov with decay": (
+        lambda p: SGD(p, lr=0.1, momentum=0.9, nesterov=True, decay=DECAY),
+        lambda: keras.optimizers.SGD(schedule(0.1), momentum=0.9, nesterov=True),
+    ),
+    "momentum with decay": (
+        lambda p: SGD(p, lr=0.1, momentum=0.9, decay=DECAY),
+        lambda: keras.optimizers.SGD(schedule(0.1), momentum=0.9),
+    ),
+    "adam": (lambda p: Adam(p, lr=0.01), lambda: keras.optimizers.Adam(0.01)),
+    "adam with decay": (lambda p: Adam(p, lr=0.01, decay=DECAY), lambda: keras.optimizers.Adam(schedule(0.01))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_same_steps_as_keras(case):
+    ours, theirs = CASES[case]
+    rng = np.random.default_rng(0)
+    starts = [rng.normal(size=shape).astype(np.float32) for shape in ((4, 3), (5,))]
+    weights = [torch.nn.Parameter(torch.from_numpy(start.copy())) for start in starts]
+    variables = [keras.Variable(start) for start in starts]
+    optimizer, reference = ours(weights), theirs()
+    for step in range(8):
+        # Tiny gradients are where eps 1e-7 and PyTorch's 1e-8 part ways.
+        gradients = [(rng.normal(size=s.shape) * (1e-7 if step % 2 else 1)).astype(np.float32) for s in starts]
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = torch.from_numpy(gradient.copy())
+        optimizer.step()
+        reference.apply([torch.from_numpy(g) for g in gradients], variables)
+        for weight, variable in zip(weights, variables, strict=True):
+            np.testing.assert_allclose(
+                weight.detach().numpy(), keras.ops.convert_to_numpy(variable), rtol=2e-6, atol=2e-7
+            )
+
+
+def test_adam_uses_keras_eps():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.full((1,), 1e-9)
+    Adam([weight], lr=1.0).step()
+    root = (0.001) ** 0.5
+    expected = -(0.1 * 1e-9) * (root / 0.1) / (root * 1e-9 + 1e-7)
+    assert weight.item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("clip", [0.5, 1e3])
+def test_clipping_like_keras_global_clipnorm(clip):
+    rng = np.random.default_rng(1)
+    gradients = [rng.normal(size=shape).astype(np.float32) for shape in ((4, 3), (5,))]
+    weights = [torch.nn.Parameter(torch.zeros(g.shape)) for g in gradients]
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = torch.from_numpy(gradient.copy())
+    clip_by_global_norm(weights, clip)
+    reference = keras.optimizers.SGD(1.0, global_clipnorm=clip)
+    variables = [keras.Variable(np.zeros(g.shape, np.float32)) for g in gradients]
+    reference.apply([torch.from_numpy(g) for g in gradients], variables)
+    for weight, variable in zip(weights, variables, strict=True):
+        np.testing.assert_allclose(-weight.grad.numpy(), keras.ops.convert_to_numpy(variable), rtol=1e-5)
+
+
+def test_a_weight_without_gradient_stays():
+    used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
+    used.grad = torch.ones(2)
+    optimizer = build_optimizer([used, unused], TrainingConfig())
+    optimizer.step()
+    assert unused.tolist() == [1, 1]
+    assert used.tolist() != [1, 1]
+    clip_by_global_norm([unused], 1.0)
+
+
+def test_the_configuration_reaches_the_optimizer():
+    weight = torch.nn.Parameter(torch.ones(1))
+    sgd = build_optimizer([weight], TrainingConfig(learning_rate=0.5, momentum=0.3, nesterov=True, decay=0.25))
+    assert sgd.param_groups[0] | {"params": None} == {
+        "params": None,
+        "lr": 0.5,
+        "momentum": 0.3,
+        "nesterov": True,
+        "decay": 0.25,
+    }
+    weight.grad = torch.zeros(1)
+    sgd.step()
+    assert sgd.rate == pytest.approx(0.5 / 1.25)
+    assert isinstance(build_optimizer([weight], TrainingConfig(optimizer="adam")), Adam)
+
+
+def test_device_names():
+    from fleeting.training.device import resolve_device
+
+    with pytest.raises(UsageError, match="auto, cpu, cuda"):
+        resolve_device("tpu")
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="device='cpu'"):
+            resolve_device("cuda")
