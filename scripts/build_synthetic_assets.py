@@ -113,7 +113,8 @@ def describe(person: Person) -> dict[str, Any]:
     return {
         "id": person.name, "file": f"heads/{person.name}.jpg", "sex": round(person.sex, 2), "age": round(person.age, 1),
         "ancestry": {k: round(v, 2) for k, v in zip(names, person.ancestry)}, "tone": person.tone,
-        "light": person.light, "hair": person.hair, "hair_colour": person.hair_colour, "beard": person.beard, "iris": person.iris,
+        "light": person.light, "hair": person.hair,
+        "hair_colour": person.hair_colour, "beard": person.beard, "iris": person.iris,
     }  # fmt: skip
 
 

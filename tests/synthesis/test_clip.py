@@ -206,6 +206,25 @@ def test_amplitude_is_the_largest_displacement_at_a_face_of_128_pixels(amplitude
     assert fold.min() > 0.05  # nothing folds over, even at the largest amplitude
 
 
+def test_landmarks_of_the_lids_follow_the_pixels():
+    """Where the lid's edge is in a shutting eye: below the landmark at rest, and at its track."""
+    clip = make_clip("12", None, seed=2, blink=30, pose=0, **CLEAN)
+    track = clip.landmarks[:31, [37, 38, 43, 44], 1]
+    opening = clip.landmarks[0, [41, 40, 47, 46], 1] - track[0]
+    assert (track[30] - track[0] > 0.8 * opening).all()
+    steps = np.diff(track, axis=0)
+    assert (steps >= 0).all()
+    assert (steps.max(0) < 0.25 * opening).all()  # no jump on the way
+    # Just above the track there is lid now where there was eye: the picture there came from above the open eye.
+    for k in (38, 43):
+        x, y = np.round(clip.landmarks[30, k]).astype(int)
+        rest = round(clip.landmarks[0, k, 1])
+        lid = clip.frames[0][rest - 8 : rest - 3, x].mean(0)
+        covered = clip.frames[30][rest + 2 : y - 2, x].mean(0)
+        eye = clip.frames[0][rest + 2 : y - 2, x].mean(0)
+        assert np.abs(covered - lid).mean() < 0.5 * np.abs(eye - lid).mean()
+
+
 def test_landmarks_move_by_the_field_and_the_head():
     clip = make_clip("09", "happiness", amplitude=3, seed=4)
     at_rest = sample_field(clip.field, clip.landmarks[0])

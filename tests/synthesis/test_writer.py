@@ -319,11 +319,24 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_ours():
         write_dataset("/proc/self/nothing/set", **SMALL)
 
 
-def test_a_damaged_truth_names_the_file(tmp_path):
-    root = write_dataset(tmp_path, **{**SMALL, "subjects": 1, "clips_per_subject": 1}).path
+def test_damaged_clips_are_made_anew(tmp_path):
+    root = write_dataset(tmp_path, **SMALL).path
+    whole = tree(root)
     (root / "truth" / "s01_c01.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(FleetingError, match=r"s01_c01\.npz.*delete it"):
-        write_dataset(root, **{**SMALL, "subjects": 1, "clips_per_subject": 1})
+    (root / "s02" / "c02" / "img_00004.jpg").unlink()
+    assert write_dataset(root, **SMALL).n_written == 2
+    assert tree(root) == whole
+
+
+def test_two_processes_may_write_the_same_set(tmp_path):
+    code = (
+        "import sys; from fleeting.synthesis import write_dataset\n"
+        "write_dataset(sys.argv[1], subjects=2, clips_per_subject=3, size=(70, 85), seed=5)\n"
+    )
+    root = tmp_path / "set"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(root)]) for _ in range(2)]
+    assert [p.wait(120) for p in both] == [0, 0]
+    assert tree(root) == tree(write_dataset(tmp_path / "one", **SMALL).path)
 
 
 @pytest.mark.parametrize(

@@ -356,9 +356,11 @@ def _film(
         s, shut_t = np.float32(profile[t]), float(eyes_shut[t])
         dx, dy, angle, growth = head[t]
         turn = (1 + growth) * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        marks = rest + float(s) * at_marks
         if shut_t > 0.01:
-            marks = _shut_landmarks(marks, rest, shut_t)
+            shut_marks = placed.points(_shut_landmarks(stage, shut_t))
+            marks = shut_marks + float(s) * sample_field(field, shut_marks)
+        else:
+            marks = rest + float(s) * at_marks
         landmarks[t] = (marks - centre) @ turn.T + centre + [dx, dy]
         back = np.linalg.inv(turn)
         shift = centre - back @ (centre + [dx, dy])
@@ -402,11 +404,16 @@ def _blink_profile(length: int, shut: int | None, fps: float) -> NDArray[np.floa
     return np.asarray(np.exp(-0.5 * (t / np.where(t < 0, 0.03 * fps, 0.05 * fps)) ** 2))
 
 
-def _shut_landmarks(marks: NDArray[np.float64], rest: NDArray[np.float64], shut: float) -> NDArray[np.float64]:
-    marks = marks.copy()
-    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
-        marks[upper] += shut * (rest[lower] - rest[upper])
-    return marks
+def _shut_landmarks(stage: Stage, shut: float) -> NDArray[np.float64]:
+    """Landmarks of the stage with the upper lids where :func:`_lid_lookup` has the edge of the lid's skin."""
+    marks = np.array(stage.landmarks, dtype=np.float64)
+    upper, lower, weight, _ = stage.lids
+    for k in (37, 38, 43, 44):
+        column = int(np.clip(round(marks[k, 0]), 0, stage.size[0] - 1))
+        up, low, w = float(upper[column]), float(lower[column]), float(weight[column])
+        # The stretched skin begins above the lashes, so a lid that hardly moves has not reached its landmark yet.
+        marks[k, 1] = max(marks[k, 1], up + shut * (low - up) * w)
+    return np.asarray(marks)
 
 
 def _lid_lookup(stage: Stage, place: NDArray[np.float32], shut: float) -> NDArray[np.float32]:

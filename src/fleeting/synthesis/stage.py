@@ -165,8 +165,8 @@ class Stage:
             span = float(eye[3, 0] - eye[0, 0])
             near = (x > eye[0, 0] - 0.12 * span) & (x < eye[3, 0] + 0.12 * span)
             top, low = eye[[0, 1, 2, 3]], eye[[0, 5, 4, 3]]
-            upper[near] = np.polyval(np.polyfit(top[:, 0], top[:, 1], 2), x[near]) - 0.012 * span
-            bottom = np.polyval(np.polyfit(low[:, 0], low[:, 1], 2), x[near])
+            upper[near] = np.polyval(np.polyfit(top[:, 0], top[:, 1], 2), x[near]) - 0.10 * span
+            bottom = np.polyval(np.polyfit(low[:, 0], low[:, 1], 2), x[near]) + 0.08 * span
             lower[near] = np.maximum(bottom, upper[near] + 0.02 * span)
             edge = np.minimum(x[near] - eye[0, 0] + 0.1 * span, eye[3, 0] + 0.1 * span - x[near])
             weight[near] = np.clip(edge / (0.12 * span), 0, 1)

@@ -174,7 +174,7 @@ def write_dataset(
     jobs_, done = [], 0
     plans = _plans(form, chosen, seed, first_subject, subjects, clips_per_subject)
     for plan in plans:
-        if (root / plan.folder).is_dir() and _truth_path(root, plan).is_file():
+        if _finished(root, plan):
             done += 1
         else:
             jobs_.append(_Job(str(root), layout, plan, plan.person - first_subject, settings))
@@ -272,7 +272,8 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
     """Make the folder ours, or see that it already is."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        entries = sorted(p.name for p in root.iterdir())
+        # Hidden files are no content: .DS_Store, or the half-written manifest of another process.
+        entries = sorted(p.name for p in root.iterdir() if not p.name.startswith("."))
     except FileExistsError as exc:
         raise UsageError(f"{root} is a file; expected a new or empty folder") from exc
     except OSError as exc:
@@ -338,9 +339,21 @@ def _truth_path(root: Path, plan: ClipPlan) -> Path:
     return root / "truth" / f"{plan.key}.npz"
 
 
+def _finished(root: Path, plan: ClipPlan) -> bool:
+    """Whether a clip is there: a readable truth and as many frames as it speaks of."""
+    try:
+        with np.load(_truth_path(root, plan), allow_pickle=False) as z:
+            expected = len(z["profile"])
+        return sum(1 for entry in os.scandir(root / plan.folder) if entry.is_file()) >= expected
+    except Exception:  # whatever is wrong with it, it will be made anew
+        return False
+
+
 def _write_clip(job: _Job) -> None:
     """Film one clip and put it in place: truth first, the folder of frames last."""
     form, plan, s, root = layout_of(job.layout), job.plan, job.settings, Path(job.root)
+    if _finished(root, plan):  # another process was faster
+        return
     rng = np.random.default_rng(np.random.SeedSequence([s["seed"], form.stream, plan.person, plan.index, 1]))
     amplitude = float(rng.uniform(*s["amplitude"]))
     seconds = rng.uniform(*CLIP_SECONDS)
@@ -375,11 +388,14 @@ def _write_clip(job: _Job) -> None:
             (draft / form.frame_name(plan, t - start, s["suffix"])).write_bytes(data)
         _write_truth(_truth_path(root, plan), clip, start, stop)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():  # its truth is missing, or another process was faster: ours is as good
+        if _finished(root, plan):  # by another process in the meantime: what is whole is never touched
+            shutil.rmtree(draft, ignore_errors=True)
+            return
+        if folder.exists():
             shutil.rmtree(folder)
         draft.replace(folder)
     except OSError as exc:
-        if folder.is_dir() and _truth_path(root, plan).is_file():
+        if _finished(root, plan):
             return
         raise FleetingError(
             f"{folder}: cannot be written ({exc.strerror or exc}); free some space or choose another folder, then "
