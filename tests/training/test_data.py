@@ -75,7 +75,7 @@ def test_wrong_sequences(X, says):
 
 
 def test_missing_reference_frame_is_explained():
-    with pytest.raises(UsageError, match="reference frame.*motion be 'none'"):
+    with pytest.raises(UsageError, match=r"reference frame.*motion be 'none'"):
         to_resident(np.zeros((2, 4, 5, 6, 2), np.uint8), SPEC, "difference")
 
 

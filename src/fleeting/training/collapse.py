@@ -148,6 +148,7 @@ class CollapseWatch:
     _constant: int = field(default=0, repr=False)
     _dead: int = field(default=0, repr=False)
     _stuck: int = field(default=0, repr=False)
+    _learning: bool = field(default=False, repr=False)
 
     def suspicious(self, seen: Probe) -> bool:
         """Whether a look in evaluation mode calls for a second one with the batches' own statistics."""
@@ -156,8 +157,10 @@ class CollapseWatch:
     def see(self, epoch: int, loss: float, accuracy: float, seen: Probe) -> CollapseReport | None:
         """Take in an epoch (from 1); returns a report the first time that a collapse shows."""
         self._constant = self._constant + 1 if seen.constant is not None else 0
-        self._dead = self._dead + 1 if seen.dead >= DEAD_SHARE else 0
-        at_floor = math.isclose(loss, self.floor, rel_tol=STUCK_WITHIN) and accuracy <= self.majority + ACCURACY_MARGIN
+        # A network can learn with few living units, and pass by the floor on its way down.
+        self._learning = accuracy > self.majority + ACCURACY_MARGIN
+        self._dead = self._dead + 1 if seen.dead >= DEAD_SHARE and not self._learning else 0
+        at_floor = math.isclose(loss, self.floor, rel_tol=STUCK_WITHIN) and not self._learning
         self._stuck = self._stuck + 1 if at_floor else 0
         reasons = self._reasons(seen)
         if self.first is None and epoch > GRACE_EPOCHS and reasons:
@@ -194,14 +197,15 @@ class CollapseWatch:
         learned : the look with the batches' own statistics; differs if the moving averages have not arrived yet.
         """
         reasons = []
-        # After an epoch or two it is only untrained.
-        if final.constant is not None and (learned.constant is not None or epoch > GRACE_EPOCHS):
+        dead = min(final.dead, learned.dead) >= DEAD_SHARE and not self._learning
+        # After an epoch or two a constant answer only means untrained, unless there is nothing left to train.
+        if final.constant is not None and (epoch > GRACE_EPOCHS or dead):
             reasons.append(self._says_constant(final.constant))
             if learned.constant is None:
                 reasons[-1] += (
                     ", though it tells them apart in training: the moving averages of its normalisation need more steps"
                 )
-        if min(final.dead, learned.dead) >= DEAD_SHARE:
+        if dead:
             reasons.append(self._says_dead(final.dead))
         if self._stuck >= STUCK_EPOCHS:
             reasons.append(self._says_stuck())

@@ -132,11 +132,11 @@ def train(
         raise UsageError(f"seed: found {seed!r}; expected a whole number of at least 0")
     where = resolve_device(device)
     labels, names = encode_labels(y, len(X), spec.shape.n_classes, classes)
+    resident = to_resident(X, spec, config.motion)
     if len(np.unique(labels)) < 2:
         raise UsageError(
             f"labels: all {len(labels)} samples are {names[labels[0]]}; training needs two classes or more"
         )
-    resident = to_resident(X, spec, config.motion)
     standardisation = measure(resident, config.motion)
     held_out = None
     if validation is not None:
