@@ -56,7 +56,7 @@ class TestRealRuns:
                 module.momentum = 1e-6
                 module.running_mean.fill_(1e3)
         config = TrainingConfig.for_model("model_a", motion="difference", epochs=6)
-        with pytest.warns(CollapseWarning, match="moving averages"):
+        with pytest.warns(CollapseWarning, match=r"moving averages.*more epochs"):
             result = train(model, X, y, config)
         assert result.collapse.collapsed and result.collapse.epoch == 6
         assert result.history.accuracy.iloc[-1] > 0.6

@@ -35,6 +35,8 @@ ADVICE = (
     "show it motion instead of appearance (motion='difference'), clip the gradient (clip_norm=1), or lower "
     "learning_rate"
 )
+LAG = "though it tells them apart in training: the moving averages of its normalisation need more steps"
+LAG_ADVICE = "train for more epochs, or with a smaller batch_size"
 
 
 @dataclass(frozen=True)
@@ -202,9 +204,7 @@ class CollapseWatch:
         if final.constant is not None and (epoch > GRACE_EPOCHS or dead):
             reasons.append(self._says_constant(final.constant))
             if learned.constant is None:
-                reasons[-1] += (
-                    ", though it tells them apart in training: the moving averages of its normalisation need more steps"
-                )
+                reasons[-1] += f", {LAG}"
         if dead:
             reasons.append(self._says_dead(final.dead))
         if self._stuck >= STUCK_EPOCHS:

@@ -18,6 +18,8 @@ from fleeting.errors import CollapseWarning, FleetingError, UsageError
 from fleeting.models import ModelSpec
 from fleeting.training.collapse import (
     ADVICE,
+    LAG,
+    LAG_ADVICE,
     CollapseReport,
     CollapseWatch,
     Probe,
@@ -279,7 +281,8 @@ def _diverged(what: str, config: TrainingConfig) -> str:
 
 
 def _warn(when: str, report: CollapseReport) -> None:
-    message = f"the network has collapsed (seen at {when}): {'; '.join(report.reasons)}. What helps: {ADVICE}"
+    advice = LAG_ADVICE if any(LAG in reason for reason in report.reasons) else ADVICE
+    message = f"the network has collapsed (seen at {when}): {'; '.join(report.reasons)}. What helps: {advice}"
     warnings.warn(message, CollapseWarning, stacklevel=4)
 
 
