@@ -22,9 +22,7 @@ def test_the_same_frame_gives_the_same_landmarks(portrait, portrait_landmarks):
 
 def test_averaging_over_boxes_calms_the_jitter(portrait):
     rng = np.random.default_rng(0)
-    copies = [
-        np.clip(portrait + rng.normal(0, 2, portrait.shape), 0, 255).round().astype(np.uint8) for _ in range(8)
-    ]
+    copies = [np.clip(portrait + rng.normal(0, 2, portrait.shape), 0, 255).round().astype(np.uint8) for _ in range(8)]
     spread = {}
     for boxes in (1, 20):
         detector = FaceDetector(boxes=boxes)

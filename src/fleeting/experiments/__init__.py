@@ -4,20 +4,23 @@ from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import RunFolder, load_models
-from fleeting.experiments.runner import Observer, evaluate, train_on_all
+from fleeting.experiments.runner import Begun, Observer, begin, evaluate, run_units, train_on_all
 from fleeting.experiments.unit import UnitJob, run_unit
 
 __all__ = [
+    "Begun",
     "ExperimentConfig",
     "Observer",
     "RunFolder",
     "Unit",
     "UnitJob",
     "aggregate",
+    "begin",
     "evaluate",
     "load_models",
     "machine",
     "run_unit",
+    "run_units",
     "train_on_all",
     "versions",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import warnings
 from collections import Counter
@@ -28,6 +29,7 @@ from fleeting.models import create_model
 from fleeting.parallel import Progress, map_jobs, resolve_jobs
 from fleeting.protocols import create_protocol, folds_of, split_notes
 from fleeting.sequences import Recipe, SequenceSet, film_strip, prepare
+from fleeting.training import keep_memory
 
 if TYPE_CHECKING:
     import os
@@ -166,6 +168,40 @@ def evaluate(
         If the protocol breaks its promise of subject independence.
     """
     observer = observer or Observer()
+    begun = begin(config, out, clips=clips, jobs=jobs, store=store, observer=observer, samples=samples)
+    run_units(begun.todo, begun.n_units, jobs, observer)
+    aggregate(begun.run)
+    return begun.run
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run whose sequences, folds and ``run.json`` stand, and what is left to do.
+
+    Attributes
+    ----------
+    run : its folder.
+    todo : the units that are not finished; :func:`run_units` takes those of several runs together.
+    n_units : all units.
+    """
+
+    run: RunFolder
+    todo: list[UnitJob]
+    n_units: int
+
+
+def begin(
+    config: ExperimentConfig,
+    out: str | os.PathLike[str],
+    *,
+    clips: Sequence[Clip] | None = None,
+    jobs: int | None = 1,
+    store: str | os.PathLike[str] | None = None,
+    observer: Observer | None = None,
+    samples: bool = True,
+) -> Begun:
+    """Do everything of :func:`evaluate` that comes before training; same parameters, same errors."""
+    observer = observer or Observer()
     run = RunFolder(out)
     prepared = _prepare(config, clips, store, jobs, observer)
     sequences, classes = prepared.sequences, prepared.classes
@@ -214,13 +250,7 @@ def evaluate(
     if samples:
         _write_samples(run, sequences)
     todo = [_job(config, classes, shape, sequences, run, unit) for unit in units if run.finished(unit.key) is None]
-    if len(todo) < len(units):
-        observer.say(f"{len(units) - len(todo)} of {len(units)} units are finished already")
-    if todo:
-        observer.say(f"Training {len(todo)} units of {len(units)}")
-        _run_units(todo, len(units), jobs, observer)
-    aggregate(run)
-    return run
+    return Begun(run, todo, len(units))
 
 
 def _unit(
@@ -357,6 +387,9 @@ _events: Any = None
 def _start_worker(events: Any) -> None:
     global _events
     _events = events
+    if multiprocessing.parent_process() is not None:
+        # A process of ours that does nothing but train; a caller's own process is not ours to tune.
+        keep_memory()
 
 
 def _run_in_worker(job: UnitJob) -> dict[str, Any]:
@@ -378,8 +411,6 @@ def _listening(on_epoch: OnEpoch | None, parallel: bool) -> Iterator[Any]:
     if not parallel:
         yield _Direct(on_epoch)
         return
-    import multiprocessing
-
     queue: Any = multiprocessing.get_context("spawn").Queue()
 
     def drain() -> None:
@@ -405,7 +436,22 @@ class _Direct:
         self._on_epoch(*event)
 
 
-def _run_units(todo: list[UnitJob], n_units: int, jobs: int | None, observer: Observer) -> None:
+def run_units(todo: Sequence[UnitJob], n_units: int, jobs: int | None = 1, observer: Observer | None = None) -> None:
+    """Run units, of one run or of several, over processes; each is finished and safe as soon as it is done.
+
+    Parameters
+    ----------
+    todo : units that are not finished.
+    n_units : all units, for the progress.
+    jobs : processes, one thread each; 0 or ``None`` for one a core.
+    observer : what is told of the progress.
+    """
+    observer = observer or Observer()
+    if len(todo) < n_units:
+        observer.say(f"{n_units - len(todo)} of {n_units} units are finished already")
+    if not todo:
+        return
+    observer.say(f"Training {len(todo)} units of {n_units}")
     before = n_units - len(todo)
     progress = observer.units
     if progress is not None:

@@ -34,8 +34,8 @@ class ApexSpot:
     apex : 0-based index of the frame.
     onset : the last frame before the apex at which the motion is still near its start; never after the apex.
     indexes : int64 ``(T,)``, the frames that were compared.
-    scores : float64 ``(T,)``, pixels (of a 128-pixel face if a clip was spotted): mean flow magnitude over the tenth of the face that moves
-        most, smoothed.
+    scores : float64 ``(T,)``, smoothed mean flow magnitude over the tenth of the face that moves most, in pixels (of a
+        128-pixel face if a clip was spotted).
     """
 
     apex: int
