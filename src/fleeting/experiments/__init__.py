@@ -4,13 +4,23 @@ from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import RunFolder, load_models
-from fleeting.experiments.runner import Begun, Observer, begin, evaluate, run_units, train_on_all
+from fleeting.experiments.runner import (
+    Begun,
+    Observer,
+    Prepared,
+    begin,
+    evaluate,
+    prepare_clips,
+    run_units,
+    train_on_all,
+)
 from fleeting.experiments.unit import UnitJob, run_unit
 
 __all__ = [
     "Begun",
     "ExperimentConfig",
     "Observer",
+    "Prepared",
     "RunFolder",
     "Unit",
     "UnitJob",
@@ -19,6 +29,7 @@ __all__ = [
     "evaluate",
     "load_models",
     "machine",
+    "prepare_clips",
     "run_unit",
     "run_units",
     "train_on_all",

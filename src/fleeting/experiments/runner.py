@@ -65,21 +65,41 @@ class Observer:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
+    """The sequences that an experiment works on.
+
+    Attributes
+    ----------
+    sequences : of all clips that are used.
+    classes : in order.
+    skipped : ``dataset, subject, clip, reason`` of the others.
+    notes : what was wrong with the data sets without costing a clip.
+    """
+
     sequences: SequenceSet
     classes: tuple[str, ...]
-    # dataset, subject, clip, reason
     skipped: list[tuple[str, str, str, str]]
     notes: list[str]
 
 
-def _prepare(
+def prepare_clips(
     config: ExperimentConfig,
-    clips: Sequence[Clip] | None,
-    store: str | os.PathLike[str] | None,
-    jobs: int | None,
-    observer: Observer,
-) -> _Prepared:
+    *,
+    clips: Sequence[Clip] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    jobs: int | None = 1,
+    observer: Observer | None = None,
+) -> Prepared:
+    """Load the clips of a configuration, keep those of its classes, and make their sequences.
+
+    Raises
+    ------
+    UsageError
+        If there are no clips, a class does not occur, or only one class is left.
+    FleetingError
+        If no clip can become a sequence.
+    """
+    observer = observer or Observer()
     skipped: list[tuple[str, str, str, str]] = []
     notes: list[str] = []
     if clips is None:
@@ -120,7 +140,7 @@ def _prepare(
             f"the clips that are left show one class only ({', '.join(classes)}); recognition needs at least two"
         )
     skipped += [(s.clip.dataset, s.clip.subject, s.clip.name, s.reason) for s in sequences.skipped]
-    return _Prepared(sequences, classes, skipped, notes)
+    return Prepared(sequences, classes, skipped, notes)
 
 
 def _shape(recipe: Recipe, n_classes: int) -> dict[str, int]:
@@ -195,15 +215,19 @@ def begin(
     out: str | os.PathLike[str],
     *,
     clips: Sequence[Clip] | None = None,
+    prepared: Prepared | None = None,
     jobs: int | None = 1,
     store: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
     samples: bool = True,
 ) -> Begun:
-    """Do everything of :func:`evaluate` that comes before training; same parameters, same errors."""
+    """Do everything of :func:`evaluate` that comes before training; same parameters, same errors.
+
+    ``prepared`` spares the preparation when runs share data, classes and recipe.
+    """
     observer = observer or Observer()
     run = RunFolder(out)
-    prepared = _prepare(config, clips, store, jobs, observer)
+    prepared = prepared or prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
     protocol = create_protocol(config.protocol, folds=config.folds, seed=config.protocol_seed)
     table = sequences.table()
@@ -393,13 +417,19 @@ def _start_worker(events: Any) -> None:
 
 
 def _run_in_worker(job: UnitJob) -> dict[str, Any]:
-    if _events is None:
-        return run_unit(job)
-    with warnings.catch_warnings():
-        # Printed from here it would tear the parent's progress bar apart, and the parent can say which fold it is.
-        warnings.simplefilter("always", CollapseWarning)
-        warnings.showwarning = lambda message, *_args, **_more: _events.put((job.key, {"warning": str(message)}))
-        return run_unit(job, lambda key, record: _events.put((key, record)))
+    try:
+        if _events is None:
+            return run_unit(job)
+        with warnings.catch_warnings():
+            # Printed from here it would tear the parent's progress bar apart, and the parent can say which fold it is.
+            warnings.simplefilter("always", CollapseWarning)
+            warnings.showwarning = lambda message, *_args, **_more: _events.put((job.key, {"warning": str(message)}))
+            return run_unit(job, lambda key, record: _events.put((key, record)))
+    except UsageError:
+        raise
+    except FleetingError as exc:
+        # A training that diverges is a result; the units beside it must not be lost with it.
+        return {"key": job.key, "failed": str(exc)}
 
 
 @contextmanager
@@ -436,7 +466,14 @@ class _Direct:
         self._on_epoch(*event)
 
 
-def run_units(todo: Sequence[UnitJob], n_units: int, jobs: int | None = 1, observer: Observer | None = None) -> None:
+def run_units(
+    todo: Sequence[UnitJob],
+    n_units: int,
+    jobs: int | None = 1,
+    observer: Observer | None = None,
+    *,
+    keep_going: bool = False,
+) -> dict[str, str]:
     """Run units, of one run or of several, over processes; each is finished and safe as soon as it is done.
 
     Parameters
@@ -445,12 +482,23 @@ def run_units(todo: Sequence[UnitJob], n_units: int, jobs: int | None = 1, obser
     n_units : all units, for the progress.
     jobs : processes, one thread each; 0 or ``None`` for one a core.
     observer : what is told of the progress.
+    keep_going : return what failed instead of raising.
+
+    Returns
+    -------
+    Why units failed, by key; empty if none did.
+
+    Raises
+    ------
+    FleetingError
+        After all other units are finished, if some failed (a training that diverged) and ``keep_going`` is not set.
     """
     observer = observer or Observer()
     if len(todo) < n_units:
         observer.say(f"{n_units - len(todo)} of {n_units} units are finished already")
+    failed: dict[str, str] = {}
     if not todo:
-        return
+        return failed
     observer.say(f"Training {len(todo)} units of {n_units}")
     before = n_units - len(todo)
     progress = observer.units
@@ -458,11 +506,17 @@ def run_units(todo: Sequence[UnitJob], n_units: int, jobs: int | None = 1, obser
         progress(before, n_units)
     parallel = min(resolve_jobs(jobs), len(todo)) > 1
     with _listening(observer.epoch, parallel) as events:
-        for done, _ in enumerate(
+        for done, (_, result) in enumerate(
             map_jobs(_run_in_worker, todo, jobs=jobs, initializer=_start_worker, initargs=(events,)), start=1
         ):
+            if "failed" in result:
+                failed[result["key"]] = result["failed"]
             if progress is not None:
                 progress(before + done, n_units)
+    if failed and not keep_going:
+        reasons = "; ".join(f"{key}: {reason}" for key, reason in list(failed.items())[:3])
+        raise FleetingError(f"{len(failed)} of {n_units} units failed, the others are kept. {reasons}")
+    return failed
 
 
 def train_on_all(
@@ -486,7 +540,7 @@ def train_on_all(
     The folder.
     """
     observer = observer or Observer()
-    prepared = _prepare(config, clips, store, jobs, observer)
+    prepared = prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
     folder = Path(out)
     if (folder / "run.json").exists():
