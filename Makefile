@@ -37,7 +37,7 @@ demo: $(VENV)/.installed
 	$(BIN)/fleeting synth $(HELD_OUT) --subjects 1 --clips-per-subject 3 --amplitude 2 3 --first-subject 12
 	$(BIN)/fleeting evaluate --data synthetic:$(CLIPS) --motion difference \
 	  --recipe talluri2022,frames=18,step=2,height=64,width=64 --protocol subject-kfold \
-	  --epochs 20 --watch --cache demo/cache --out $(RUN)
+	  --epochs 30 --watch --cache demo/cache --out $(RUN)
 	$(BIN)/fleeting predict "`find $(HELD_OUT) -mindepth 2 -maxdepth 2 -type d -not -path '*/truth*' | sort | head -1`" \
 	  --fps 200 --model $(RUN) --figure demo/verdict.png
 	@echo

@@ -101,7 +101,7 @@ def small_config(small_set):
         recipe=Talluri2022(frames=9, height=32, width=32, motion="difference"),
         training=TrainingConfig.for_model("model_a", epochs=3),
         protocol="subject-kfold",
-        folds=2,
+        protocol_options={"folds": 2},
     )
 
 

@@ -167,6 +167,7 @@ Motion = Annotated[
     Parameter(help="What the network sees: the frames (as published) or their difference from the onset frame."),
 ]
 Classes = Annotated[str | None, Parameter(help="Comma-separated emotions to keep (default: all that occur).")]
+Scheme = Annotated[str | None, Parameter(help="Label scheme, such as talluri2022 or megc2019 (default: own labels).")]
 Device = Annotated[Literal["cpu", "cuda", "auto"], Parameter(help="Where to train.")]
 
 
@@ -185,6 +186,7 @@ def evaluate(
     clip_norm: Clip = None,
     motion: Motion = None,
     classes: Classes = None,
+    scheme: Scheme = None,
     seeds: str = "0",
     watch: bool = False,
     samples: bool = True,
@@ -220,10 +222,15 @@ def evaluate(
     training = _given(
         epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
     )
-    config = _config(data, recipe, model, motion, classes, training, protocol, seeds, watch, device)
+    config = _config(data, scheme, recipe, model, motion, classes, training, protocol, seeds, watch, device)
     with screen.bar() as bars:
         run = run_experiment(
-            config, out, jobs=jobs, store=cache, observer=_observer(screen, bars, config), samples=samples
+            config,
+            out,
+            jobs=jobs,
+            store=cache,
+            observer=observer_on(screen, bars, config.training.epochs),
+            samples=samples,
         )
     page = render_report(run.path)
     _show_results(screen, run.path, page)
@@ -243,6 +250,7 @@ def train(
     clip_norm: Clip = None,
     motion: Motion = None,
     classes: Classes = None,
+    scheme: Scheme = None,
     seed: int = 0,
     device: Device = "cpu",
     cache: Store = None,
@@ -267,9 +275,12 @@ def train(
     training = _given(
         epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
     )
-    config = _config(data, recipe, model, motion, classes, training, "stratified-kfold", str(seed), False, device)
+    rule = "stratified-kfold"
+    config = _config(data, scheme, recipe, model, motion, classes, training, rule, str(seed), False, device)
     with screen.bar() as bars:
-        folder = train_on_all(config, out, jobs=jobs, store=cache, observer=_observer(screen, bars, config, units=1))
+        folder = train_on_all(
+            config, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, config.training.epochs)
+        )
     screen.show(f"Model: {folder / 'model.safetensors'}")
     screen.dump({"model": str(folder / "model.safetensors")})
 
@@ -421,6 +432,7 @@ def _names(text: str, what: str) -> tuple[str, ...]:
 
 def _config(
     data: Sequence[str],
+    scheme: str | None,
     recipe: str,
     model: str,
     motion: str | None,
@@ -437,22 +449,19 @@ def _config(
     made_by = _recipe(recipe, motion)
     model_name, options = parse_spec(model)
     protocol_name, rule = parse_spec(protocol)
-    unknown = set(rule) - {"folds", "seed"}
-    if unknown:
-        raise UsageError(f"--protocol: unknown field {', '.join(sorted(unknown))}; choose from: folds, seed")
     try:
         numbers = tuple(int(part) for part in _names(seeds, "seeds"))
     except ValueError:
         raise UsageError(f"--seeds: found {seeds!r}; expected whole numbers separated by commas") from None
     return ExperimentConfig(
         data=tuple(data),
+        scheme=scheme,
         recipe=made_by,
         model=model_name,
         model_options=options,
         training=TrainingConfig.for_model(model_name, **training, motion=made_by.motion),
         protocol=protocol_name,
-        folds=rule.get("folds", 5),
-        protocol_seed=rule.get("seed", 0),
+        protocol_options=rule,
         classes=None if classes is None else _names(classes, "classes"),
         seeds=numbers,
         watch=watch,
@@ -460,12 +469,12 @@ def _config(
     )
 
 
-def _observer(screen: Screen, bars: Any, config: Any, units: int | None = None) -> Any:
+def observer_on(screen: Screen, bars: Any, epochs: int) -> Any:
+    """What tells the screen how training goes; ``epochs`` is the length of one training."""
     from fleeting.experiments import Observer
 
-    epochs = config.training.epochs
     done: dict[str, int] = {}
-    finished = {"before": 0, "total": units or config.folds * len(config.seeds)}
+    finished = {"before": 0, "total": 1}
     step = bars.step("epochs")
 
     def on_units(count: int, total: int) -> None:

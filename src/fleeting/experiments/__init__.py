@@ -1,6 +1,7 @@
 """Experiments: what is run on what, unit by unit, into a run folder that survives kills."""
 
 from fleeting.experiments.aggregate import aggregate
+from fleeting.experiments.collection import Collection, Conducted, PlannedRun
 from fleeting.experiments.config import ExperimentConfig, Unit
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import RunFolder, load_models
@@ -18,8 +19,11 @@ from fleeting.experiments.unit import UnitJob, run_unit
 
 __all__ = [
     "Begun",
+    "Collection",
+    "Conducted",
     "ExperimentConfig",
     "Observer",
+    "PlannedRun",
     "Prepared",
     "RunFolder",
     "Unit",

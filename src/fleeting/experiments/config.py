@@ -19,10 +19,13 @@ class ExperimentConfig(BaseModel):
     Parameters
     ----------
     data : data sets as ``KIND:PATH``; several make a composite.
+    scheme : label scheme that names the clips' emotions (:func:`fleeting.datasets.list_schemes`); ``None`` keeps the
+        data sets' own labels.
     recipe : how a clip becomes a sequence.
     model, model_options : a name of :func:`fleeting.models.list_models`, and its own options.
     training : optimiser, epochs and so on; its ``motion`` follows the recipe's.
-    protocol, folds, protocol_seed : how the clips are split.
+    protocol, protocol_options : how the clips are split: a name of :func:`fleeting.protocols.list_protocols`, and its
+        options, such as ``{"folds": 5, "seed": 0}``.
     classes : emotions to keep, in order; ``None`` for all that occur.
     seeds : each fold is trained once for each.
     watch : record the test clips' loss and accuracy after each epoch. It is only shown, never used to choose.
@@ -32,13 +35,13 @@ class ExperimentConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: tuple[str, ...] = ()
+    scheme: str | None = None
     recipe: SerializeAsAny[Recipe]
     model: str = "model_a"
     model_options: dict[str, Any] = Field(default_factory=dict)
     training: TrainingConfig
     protocol: str = "stratified-kfold"
-    folds: int = 5
-    protocol_seed: int = 0
+    protocol_options: dict[str, Any] = Field(default_factory=dict)
     classes: tuple[str, ...] | None = None
     seeds: tuple[int, ...] = (0,)
     watch: bool = False

@@ -110,6 +110,10 @@ def prepare_clips(
             else:
                 notes.append(f"{problem}.")
     clips = list(clips)
+    if config.scheme is not None:
+        from fleeting.datasets import apply_scheme
+
+        clips = list(apply_scheme(clips, config.scheme))
     if not clips:
         raise UsageError(f"no clips in {', '.join(config.data) or 'what was given'}; expected annotated clips")
     repeated = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
@@ -229,7 +233,7 @@ def begin(
     run = RunFolder(out)
     prepared = prepared or prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
-    protocol = create_protocol(config.protocol, folds=config.folds, seed=config.protocol_seed)
+    protocol = create_protocol(config.protocol, **config.protocol_options)
     table = sequences.table()
     folds = folds_of(protocol, table)
     shape = _shape(config.recipe, len(classes))
@@ -246,6 +250,7 @@ def begin(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": {
             "data": list(config.data),
+            "scheme": config.scheme,
             "recipe": config.recipe.model_dump(mode="json"),
             "recipe_hash": sequences.store.folder.name,
             "model": {

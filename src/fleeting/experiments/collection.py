@@ -1,0 +1,171 @@
+"""Several runs that belong together, a study's or a sweep's: they share preparation, one pool of processes, one page.
+
+Layout of a collection::
+
+    <out>/study.json          what it is, its sections, and what came out; rewritten as it goes on
+    <out>/runs/<name>/        a run folder each
+    <out>/tables/<name>.csv   what the page shows
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleeting.errors import FleetingError, UsageError
+from fleeting.experiments.aggregate import aggregate
+from fleeting.experiments.config import ExperimentConfig
+from fleeting.experiments.machine import machine, versions
+from fleeting.experiments.run import FORMAT, RunFolder
+from fleeting.experiments.runner import Begun, Observer, Prepared, begin, prepare_clips, run_units
+from fleeting.files import write_json, write_text
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a collection.
+
+    Parameters
+    ----------
+    name : its folder under ``runs/``.
+    what : one sentence about it.
+    config : what is run.
+    """
+
+    name: str
+    what: str
+    config: ExperimentConfig
+
+
+@dataclass
+class Conducted:
+    """What came of a planned run.
+
+    Attributes
+    ----------
+    failed : why units failed (a training that diverged), by key.
+    """
+
+    planned: PlannedRun
+    run: RunFolder
+    expected: int
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> list[dict[str, Any]]:
+        """The ``unit.json`` of every finished unit."""
+        done = [self.run.finished(unit["key"]) for unit in self.run.read()["units"]]
+        return [unit for unit in done if unit is not None]
+
+    def describe(self) -> dict[str, Any]:
+        """A row for the page's list of runs."""
+        finished = self.finished
+        return {
+            "name": self.planned.name,
+            "folder": f"runs/{self.planned.name}",
+            "what": self.planned.what,
+            "finished": len(finished),
+            "expected": self.expected,
+            "collapsed": sum(bool(unit["collapse"]["collapsed"]) for unit in finished),
+            "failed": list(self.failed.values()),
+        }
+
+
+class Collection:
+    """A folder of runs that belong together.
+
+    Parameters
+    ----------
+    path : the folder; new, empty, or of the same collection.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def claim(self, identity: dict[str, Any]) -> None:
+        """Take the folder for this collection, or check that it holds the same one.
+
+        Raises
+        ------
+        UsageError
+            If it holds something else; says what differs.
+        """
+        path = self.path / "collection.json"
+        new = json.loads(json.dumps(identity))
+        if not path.is_file():
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise UsageError(
+                    f"{self.path}: holds other files; expected a new or empty folder. Choose another --out"
+                )
+            write_json(path, new)
+            return
+        try:
+            old = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            raise FleetingError(f"{path}: cannot be read ({exc}); choose another --out") from exc
+        differing = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        if differing:
+            shown = "; ".join(f"{name}: {old.get(name)!r} there, {new.get(name)!r} now" for name in differing[:3])
+            raise UsageError(
+                f"{self.path}: holds another collection of runs ({shown}). Choose another --out, or ask for "
+                "the same to resume it"
+            )
+
+    def conduct(
+        self,
+        planned: Sequence[PlannedRun],
+        *,
+        jobs: int | None = 1,
+        store: str | os.PathLike[str] | None = None,
+        observer: Observer | None = None,
+    ) -> dict[str, Conducted]:
+        """Run everything that is not finished yet, units of all runs side by side, and score each run.
+
+        A unit that fails does not end the others; its run is scored without it and says so.
+
+        Returns
+        -------
+        What came of each run, by name.
+        """
+        observer = observer or Observer()
+        shared: dict[tuple[Any, ...], Prepared] = {}
+        begun: dict[str, Begun] = {}
+        for plan in planned:
+            config = plan.config
+            key = (config.data, config.scheme, config.classes, config.recipe)
+            if key not in shared:
+                shared[key] = prepare_clips(config, store=store, jobs=jobs, observer=observer)
+            begun[plan.name] = begin(
+                config, self.path / "runs" / plan.name, prepared=shared[key], observer=observer, samples=False
+            )
+        todo = [job for one in begun.values() for job in one.todo]
+        n_units = sum(one.n_units for one in begun.values())
+        failed = run_units(todo, n_units, jobs, observer, keep_going=True)
+        conducted: dict[str, Conducted] = {}
+        for plan in planned:
+            one = begun[plan.name]
+            mine = {job.key: failed[job.key] for job in one.todo if job.key in failed}
+            conducted[plan.name] = Conducted(plan, one.run, one.n_units, mine)
+            if conducted[plan.name].finished:
+                aggregate(one.run, allow_partial=True)
+        return conducted
+
+    def write(self, content: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Path:
+        """Write the tables and then ``study.json``, from which the page is made."""
+        for name, table in tables.items():
+            text = StringIO()
+            table.to_csv(text, index=False, lineterminator="\n")
+            write_text(self.path / "tables" / f"{name}.csv", text.getvalue())
+        head = {"format": FORMAT, "created": datetime.now(UTC).isoformat(timespec="seconds")}
+        tail = {"versions": versions(), "machine": machine()}
+        return write_json(self.path / "study.json", {**head, **content, **tail})
