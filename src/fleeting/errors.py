@@ -22,6 +22,7 @@ __all__ = [
     "NoFaceError",
     "NotAClipError",
     "PartialRunError",
+    "PluginError",
     "UsageError",
     "unknown_choice",
 ]
@@ -83,6 +84,10 @@ class ModelFileError(FleetingError, OSError):
 
 class MissingExtraError(FleetingError, ImportError):
     """An optional dependency is not installed; the message says how to install it."""
+
+
+class PluginError(UsageError, ImportError):
+    """A file or module that was named as a plugin is missing or fails when it is imported."""
 
 
 class CollapseWarning(UserWarning):

@@ -20,7 +20,8 @@ app = App(
     name="fleeting",
     version=__version__,
     help="Facial micro-expression recognition, from video to verdict.",
-    help_epilogue="Every verb takes --debug, which shows the traceback of an error. Exit codes: 0 done, 1 the job "
+    help_epilogue="Every verb takes --plugin FILE.py, a file of your own that registers data sets, models, recipes or "
+    "protocols (repeatable), and --debug, which shows the traceback of an error. Exit codes: 0 done, 1 the job "
     "could not be done, 2 wrong usage, 130 interrupted.",
     help_format="plaintext",
 )
@@ -511,6 +512,23 @@ def _show_results(screen: Screen, run: Path, page: Path) -> None:
     screen.dump({"run": str(run), "report": str(page), **summary})
 
 
+def _load_plugins(tokens: list[str]) -> list[str]:
+    """Load what ``--plugin`` names, wherever it stands; returns the tokens that are left."""
+    from fleeting.plugins import load_plugin
+
+    rest: list[str] = []
+    waiting = iter(tokens)
+    for token in waiting:
+        if token != "--plugin" and not token.startswith("--plugin="):
+            rest.append(token)
+            continue
+        plugin = next(waiting, "") if token == "--plugin" else token.partition("=")[2]
+        if not plugin or plugin.startswith("-"):
+            raise UsageError("--plugin needs a file: --plugin my_model.py")
+        load_plugin(plugin)
+    return rest
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
@@ -518,6 +536,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens = [token for token in tokens if token != "--debug"]
     screen = Screen()
     try:
+        tokens = _load_plugins(tokens)
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as exc:
         if debug:

@@ -9,6 +9,7 @@ from fleeting.datasets.base import Dataset
 from fleeting.datasets.folder import Folder
 from fleeting.datasets.synthetic import Synthetic
 from fleeting.errors import UsageError, unknown_choice
+from fleeting.plugins import load_announced
 
 __all__ = ["list_datasets", "load_clips", "open_dataset", "register_dataset"]
 
@@ -41,6 +42,7 @@ def register_dataset(kind: str, loader: Loader) -> None:
 
 def list_datasets() -> list[str]:
     """The kinds that :func:`open_dataset` knows, sorted."""
+    load_announced()
     return sorted(_loaders)
 
 
@@ -59,6 +61,8 @@ def open_dataset(spec: str) -> Dataset:
             f"data set {spec!r}: expected KIND:PATH with KIND one of {', '.join(list_datasets())}; for instance "
             "synthetic:data/demo"
         )
+    if kind not in _loaders:
+        load_announced()
     if kind not in _loaders and kind in _PLANNED:
         raise UsageError(
             f"the loader of {_PLANNED[kind]} ({kind}) is not in this version yet; it has {', '.join(list_datasets())}. "

@@ -14,6 +14,7 @@ import torch
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.models.layers import initialise
 from fleeting.models.spec import InputShape, ModelSpec
+from fleeting.plugins import load_announced
 
 __all__ = ["ModelInfo", "create_model", "list_models", "model_info", "register_model"]
 
@@ -89,6 +90,7 @@ def list_models(pattern: str = "*") -> list[str]:
     >>> list_models("model_a*")
     ['model_a']
     """
+    load_announced()
     return sorted(name for name in _INFOS if fnmatchcase(name, pattern))
 
 
@@ -105,6 +107,8 @@ def model_info(name: str) -> ModelInfo:
     >>> model_info("model_a").training["batch_size"]
     4
     """
+    if name not in _INFOS:
+        load_announced()
     if name not in _INFOS:
         raise unknown_choice("model", name, _INFOS)
     return deepcopy(_INFOS[name])

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from fleeting.errors import UsageError, unknown_choice
+from fleeting.plugins import load_announced
 from fleeting.protocols.base import Protocol
 
 __all__ = ["create_protocol", "list_protocols", "register_protocol"]
@@ -43,6 +44,7 @@ def list_protocols(pattern: str = "*") -> list[str]:
     >>> list_protocols("*kfold")
     ['stratified-kfold', 'subject-kfold']
     """
+    load_announced()
     return sorted(name for name in _PROTOCOLS if fnmatchcase(name, pattern))
 
 
@@ -64,6 +66,8 @@ def create_protocol(name: str, **options: Any) -> Protocol:
     >>> create_protocol("stratified-kfold", folds=5, seed=1)
     StratifiedKFoldProtocol(folds=5, seed=1, label='emotion')
     """
+    if name not in _PROTOCOLS:
+        load_announced()
     if name not in _PROTOCOLS:
         raise unknown_choice("protocol", name, _PROTOCOLS)
     protocol = _PROTOCOLS[name]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleeting.errors import UsageError, unknown_choice
+from fleeting.plugins import load_announced, source_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,6 +98,8 @@ class Recipe(BaseModel):
             "dlib": version("dlib-bin"),
             "landmarks": landmarks,
         }
+        if (source := source_digest(type(self))) is not None:
+            content["source"] = source  # of a recipe from outside, nobody raises a version
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -118,6 +121,7 @@ def register_recipe(name: str) -> Callable[[R], R]:
 
 def list_recipes() -> list[str]:
     """Names of all recipes."""
+    load_announced()
     return sorted(_RECIPES)
 
 
@@ -129,6 +133,8 @@ def create_recipe(name: str, **fields: Any) -> Recipe:
     UsageError
         For an unknown recipe, an unknown field, or a value out of range; says which and lists the choices.
     """
+    if name not in _RECIPES:
+        load_announced()
     if name not in _RECIPES:
         raise unknown_choice("recipe", name, _RECIPES)
     cls = _RECIPES[name]

@@ -130,7 +130,9 @@ class SequenceStore:
                 f"{self.recipe.stored_shape}"
             )
         path = write_atomic(self.path(key), lambda file: np.save(file, built.frames, allow_pickle=False))
-        info = {"status": "ok", "clip": clip.key, "bytes": path.stat().st_size, **built.info}
+        # A recipe from outside may have nothing to say.
+        facts = {"apex": clip.apex, "apex_source": "" if clip.apex is None else "annotated", "notes": []} | built.info
+        info = {"status": "ok", "clip": clip.key, "bytes": path.stat().st_size, **facts}
         write_json(self.folder / f"{key}.json", info)
         return key, info
 
