@@ -1,18 +1,35 @@
 """Data sets: one file each; ``open_dataset("KIND:PATH")`` finds the right one."""
 
-from fleeting.datasets.base import Dataset, Problem
+from fleeting.datasets.base import Dataset, Problem, WrongFolderError
 from fleeting.datasets.folder import Folder
 from fleeting.datasets.registry import list_datasets, load_clips, open_dataset, register_dataset
+from fleeting.datasets.schemes import (
+    Discrepancy,
+    apply_scheme,
+    left_out,
+    list_schemes,
+    published_counts,
+    scheme_classes,
+    scheme_discrepancies,
+)
 from fleeting.datasets.synthetic import Synthetic, Truth
 
 __all__ = [
     "Dataset",
+    "Discrepancy",
     "Folder",
     "Problem",
     "Synthetic",
     "Truth",
+    "WrongFolderError",
+    "apply_scheme",
+    "left_out",
     "list_datasets",
+    "list_schemes",
     "load_clips",
     "open_dataset",
+    "published_counts",
     "register_dataset",
+    "scheme_classes",
+    "scheme_discrepancies",
 ]

@@ -1,18 +1,30 @@
-"""What every data set offers: clips, a table of them, and a list of what is wrong with it."""
+"""What every data set offers: clips, a table of them, what is wrong with it, and how it compares to what is known."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleeting.clips import Clip, clips_table
+from fleeting.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Dataset", "Problem"]
+    from fleeting.datasets.verification import Verification
+
+__all__ = ["Dataset", "Problem", "WrongFolderError"]
+
+
+class WrongFolderError(UsageError):
+    """The folder does not hold this data set at all; ``looks_like`` lists the kinds that it seems to hold."""
+
+    def __init__(self, message: str, looks_like: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.looks_like = tuple(looks_like)
 
 
 @dataclass(frozen=True)
@@ -24,6 +36,8 @@ class Problem:
     dataset, subject, clip : which clip, as far as it is known (may be empty).
     reason : a sentence that says what was found.
     skipped : whether the clip is left out because of it.
+    remedy : what to do about it; empty where the reason says it.
+    kind : sorts problems: ``missing clip``, ``missing frames``, ``unknown folder``, ``annotation``, ...
     """
 
     dataset: str
@@ -31,6 +45,8 @@ class Problem:
     clip: str
     reason: str
     skipped: bool = True
+    remedy: str = ""
+    kind: str = ""
 
     def __str__(self) -> str:
         name = "/".join(part for part in (self.dataset, self.subject, self.clip) if part)
@@ -43,9 +59,17 @@ class Dataset:
     Parameters
     ----------
     root : the folder that holds it.
+
+    Attributes
+    ----------
+    name : of the data set, in keys and results.
+    title : its name in prose.
+    known_subjects : the subjects of the complete set, if that is known.
     """
 
     name = "dataset"
+    title = ""
+    known_subjects: Sequence[str] = ()
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
@@ -72,3 +96,32 @@ class Dataset:
     def table(self) -> pd.DataFrame:
         """One row a clip; see :func:`fleeting.clips.clips_table`."""
         return clips_table(self.clips())
+
+    def layout(self) -> dict[str, str]:
+        """Where its parts were found on disk, in words."""
+        return {"root": str(self.root)}
+
+    def verify(self) -> Verification:
+        """What was found, against what is known of the complete data set."""
+        from fleeting.datasets.verification import verify
+
+        return verify(self)
+
+    def plot(self, clip: Clip) -> Any:
+        """A matplotlib figure of a clip: its first, onset, apex, offset and last frame, as far as there are such."""
+        from matplotlib.figure import Figure
+
+        last = len(clip) - 1
+        marks = {"first": 0, "onset": clip.onset, "apex": clip.apex, "offset": clip.offset, "last": last}
+        places: dict[int, str] = {}
+        for name, index in marks.items():
+            if index is not None and index <= last:
+                places[index] = f"{places[index]}, {name}" if index in places else name
+        figure = Figure(figsize=(2.2 * len(places), 2.6), layout="constrained")
+        axes = figure.subplots(1, len(places), squeeze=False)[0]
+        for axis, (index, name) in zip(axes, sorted(places.items())):
+            axis.imshow(clip.frames[index])
+            axis.set_title(f"{name}\nframe {index}", fontsize=8)
+            axis.set_axis_off()
+        figure.suptitle(f"{clip.key}: {clip.emotion or 'no label'}", fontsize=9)
+        return figure

@@ -1,0 +1,152 @@
+"""What a data set on disk holds, against what is known of the complete one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from fleeting.datasets.facts import known_counts
+
+if TYPE_CHECKING:
+    from fleeting.datasets.base import Dataset, Problem
+
+__all__ = ["Count", "Verification", "verify"]
+
+
+@dataclass(frozen=True)
+class Count:
+    """Clips of one class, or of one subject.
+
+    Attributes
+    ----------
+    name : of the class or the subject.
+    found : clips that can be used.
+    known : clips in the complete set; ``None`` where nobody has published it.
+    """
+
+    name: str
+    found: int
+    known: int | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found in a data set's folder, against what is known.
+
+    Attributes
+    ----------
+    dataset, title : the data set.
+    layout : where its parts were found.
+    n_clips, n_known : usable clips; clips of the complete set, or ``None``.
+    emotions : clips by class, the known classes first.
+    subjects : clips by subject.
+    absent_subjects : known subjects without a usable clip.
+    missing_clips, missing_frames, unknown_folders : names of the clips and folders; the problems say more.
+    discrepancies : sentences on what differs from the known counts.
+    problems : everything that was noticed, each with its remedy.
+    """
+
+    dataset: str
+    title: str
+    layout: dict[str, str]
+    n_clips: int
+    n_known: int | None
+    emotions: tuple[Count, ...]
+    subjects: tuple[Count, ...]
+    absent_subjects: tuple[str, ...]
+    missing_clips: tuple[str, ...]
+    missing_frames: tuple[str, ...]
+    unknown_folders: tuple[str, ...]
+    discrepancies: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is at least one clip to work with."""
+        return self.n_clips > 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every known clip is there; of a set without published counts, whether nothing was left out."""
+        if self.n_known is None:
+            return self.usable and not any(problem.skipped for problem in self.problems)
+        return self.usable and not self.discrepancies and not self.missing_clips
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {"usable": self.usable, "complete": self.complete, **asdict(self)}
+
+    def lines(self) -> Iterator[str]:
+        """The report as text, line by line."""
+        state = "complete" if self.complete else "usable, with the problems below" if self.usable else "not usable"
+        of = "" if self.n_known is None else f" of {self.n_known}"
+        yield f"{self.title}: {self.n_clips}{of} clips, {len(self.subjects)} subjects: {state}"
+        for name, value in self.layout.items():
+            yield f"  {name:<9} {value}"
+        yield ""
+        yield f"{'class':<14}{'found':>6}{'known':>7}"
+        for count in self.emotions:
+            yield f"{count.name:<14}{count.found:>6}{'-' if count.known is None else count.known:>7}"
+        yield ""
+        yield "clips by subject"
+        cells = [f"{count.name} {count.found}" for count in self.subjects]
+        for start in range(0, len(cells), 10):
+            yield "  " + "   ".join(cells[start : start + 10])
+        if self.discrepancies:
+            yield ""
+            yield from (f"differs: {sentence}" for sentence in self.discrepancies)
+        for remedy, group in self._by_remedy().items():
+            yield ""
+            yield from (f"- {problem}" for problem in group)
+            if remedy:
+                yield f"  To do: {remedy}"
+
+    def _by_remedy(self) -> dict[str, list[Problem]]:
+        groups: dict[str, list[Problem]] = {}
+        for problem in self.problems:
+            groups.setdefault(problem.remedy, []).append(problem)
+        return groups
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def verify(dataset: Dataset) -> Verification:
+    """Count what a data set holds and compare it with ``counts.csv``."""
+    clips, problems = dataset.clips(), dataset.problems
+    known = known_counts(dataset.name)
+    by_emotion = Counter(clip.emotion or "(no label)" for clip in clips)
+    by_subject = Counter(clip.subject for clip in clips)
+    emotions = [Count(name, by_emotion.get(name, 0), number) for name, number in known.items()]
+    emotions += [Count(n, c, 0 if known else None) for n, c in sorted(by_emotion.items()) if n not in known]
+    absent = tuple(s for s in dataset.known_subjects if s not in by_subject)
+    differs = [
+        f"{c.found} {c.name}, known are {c.known}" for c in emotions if c.known is not None and c.found != c.known
+    ]
+    if absent and by_subject:
+        differs.append(f"no clip of subject{'s' * (len(absent) > 1)} {', '.join(absent)}")
+    strangers = sorted(s for s in by_subject if s not in dataset.known_subjects) if dataset.known_subjects else []
+    if strangers:
+        differs.append(f"subjects that the release does not have: {', '.join(strangers)}")
+
+    def named(kind: str) -> tuple[str, ...]:
+        found = ("/".join(part for part in (p.subject, p.clip) if part) for p in problems if p.kind == kind)
+        return tuple(dict.fromkeys(found))
+
+    return Verification(
+        dataset=dataset.name,
+        title=dataset.title or dataset.name,
+        layout=dataset.layout(),
+        n_clips=len(clips),
+        n_known=sum(known.values()) if known else None,
+        emotions=tuple(emotions),
+        subjects=tuple(Count(name, number) for name, number in sorted(by_subject.items())),
+        absent_subjects=absent,
+        missing_clips=named("missing clip"),
+        missing_frames=named("missing frames"),
+        unknown_folders=named("unknown folder"),
+        discrepancies=tuple(differs),
+        problems=tuple(problems),
+    )
