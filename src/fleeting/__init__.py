@@ -28,6 +28,7 @@ _ROOMS = (
     "reports",
     "sequences",
     "spotting",
+    "studies",
     "synthesis",
     "training",
 )

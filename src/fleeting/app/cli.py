@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from fleeting._version import __version__
+from fleeting.app.common import config_from, given, observer_on, recipe_from
 from fleeting.app.screen import Screen
-from fleeting.app.specs import parse_spec
+from fleeting.app.study import study_app, sweep
 from fleeting.errors import FleetingError, UsageError
 
 app = App(
@@ -25,6 +26,9 @@ app = App(
     "could not be done, 2 wrong usage, 130 interrupted.",
     help_format="plaintext",
 )
+
+app.command(study_app)
+app.command(sweep, sort_key=5.2)
 
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Show errors only.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
@@ -136,7 +140,7 @@ def preprocess(
     from fleeting.sequences import prepare
 
     screen = Screen(quiet, json)
-    made_by = _recipe(recipe)
+    made_by = recipe_from(recipe)
     clips = load_clips(data)
     with screen.bar() as bars:
         found = prepare(clips, made_by, root=cache, jobs=jobs, progress=bars.step("clips"))
@@ -220,10 +224,10 @@ def evaluate(
     from fleeting.reports import render_report
 
     screen = Screen(quiet, json)
-    training = _given(
+    training = given(
         epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
     )
-    config = _config(data, scheme, recipe, model, motion, classes, training, protocol, seeds, watch, device)
+    config = config_from(data, scheme, recipe, model, motion, classes, training, protocol, seeds, watch, device)
     with screen.bar() as bars:
         run = run_experiment(
             config,
@@ -273,11 +277,11 @@ def train(
     from fleeting.experiments import train_on_all
 
     screen = Screen(quiet, json)
-    training = _given(
+    training = given(
         epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
     )
     rule = "stratified-kfold"
-    config = _config(data, scheme, recipe, model, motion, classes, training, rule, str(seed), False, device)
+    config = config_from(data, scheme, recipe, model, motion, classes, training, rule, str(seed), False, device)
     with screen.bar() as bars:
         folder = train_on_all(
             config, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, config.training.epochs)
@@ -343,7 +347,7 @@ def report(run: Path, *, partial: bool = False, json: AsJson = False, quiet: Qui
     Parameters
     ----------
     run
-        Run folder.
+        Folder of a run, a study or a sweep.
     partial
         Score what is finished if folds are missing; the page says so.
     """
@@ -351,6 +355,11 @@ def report(run: Path, *, partial: bool = False, json: AsJson = False, quiet: Qui
     from fleeting.reports import render_report
 
     screen = Screen(quiet, json)
+    if (run / "study.json").is_file():
+        page = render_report(run)
+        screen.show(f"Report: {page}")
+        screen.dump({"study": str(run), "report": str(page)})
+        return
     aggregate(RunFolder(run), allow_partial=partial)
     _show_results(screen, run, render_report(run))
 
@@ -411,85 +420,6 @@ def info(*, json: AsJson = False) -> None:
         else:
             screen.show(f"{name:<28} {value}")
     screen.dump(facts)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _recipe(spec: str, motion: str | None = None) -> Any:
-    from fleeting.sequences import create_recipe
-
-    name, fields = parse_spec(spec)
-    return create_recipe(name, **(fields if motion is None else {**fields, "motion": motion}))
-
-
-def _names(text: str, what: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not names or len(set(names)) != len(names):
-        raise UsageError(f"--{what}: found {text!r}; expected names separated by commas, each once")
-    return names
-
-
-def _config(
-    data: Sequence[str],
-    scheme: str | None,
-    recipe: str,
-    model: str,
-    motion: str | None,
-    classes: str | None,
-    training: dict[str, Any],
-    protocol: str,
-    seeds: str,
-    watch: bool,
-    device: str,
-) -> Any:
-    from fleeting.experiments import ExperimentConfig
-    from fleeting.training import TrainingConfig
-
-    made_by = _recipe(recipe, motion)
-    model_name, options = parse_spec(model)
-    protocol_name, rule = parse_spec(protocol)
-    try:
-        numbers = tuple(int(part) for part in _names(seeds, "seeds"))
-    except ValueError:
-        raise UsageError(f"--seeds: found {seeds!r}; expected whole numbers separated by commas") from None
-    return ExperimentConfig(
-        data=tuple(data),
-        scheme=scheme,
-        recipe=made_by,
-        model=model_name,
-        model_options=options,
-        training=TrainingConfig.for_model(model_name, **training, motion=made_by.motion),
-        protocol=protocol_name,
-        protocol_options=rule,
-        classes=None if classes is None else _names(classes, "classes"),
-        seeds=numbers,
-        watch=watch,
-        device=device,
-    )
-
-
-def observer_on(screen: Screen, bars: Any, epochs: int) -> Any:
-    """What tells the screen how training goes; ``epochs`` is the length of one training."""
-    from fleeting.experiments import Observer
-
-    done: dict[str, int] = {}
-    finished = {"before": 0, "total": 1}
-    step = bars.step("epochs")
-
-    def on_units(count: int, total: int) -> None:
-        if not done:
-            finished.update(before=count, total=total)
-
-    def on_epoch(key: str, record: dict[str, Any]) -> None:
-        if "warning" in record:
-            screen.warn(f"{key}: {record['warning']}")
-            return
-        done[key] = int(record["epoch"])
-        step(finished["before"] * epochs + sum(done.values()), finished["total"] * epochs)
-
-    return Observer(stage=screen.say, preprocessing=bars.step("clips"), epoch=on_epoch, units=on_units)
 
 
 def _show_results(screen: Screen, run: Path, page: Path) -> None:

@@ -15,6 +15,7 @@ from fleeting.experiments.runner import (
     run_units,
     train_on_all,
 )
+from fleeting.experiments.sweep import Grid, plan_sweep, run_sweep
 from fleeting.experiments.unit import UnitJob, run_unit
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Collection",
     "Conducted",
     "ExperimentConfig",
+    "Grid",
     "Observer",
     "PlannedRun",
     "Prepared",
@@ -33,7 +35,9 @@ __all__ = [
     "evaluate",
     "load_models",
     "machine",
+    "plan_sweep",
     "prepare_clips",
+    "run_sweep",
     "run_unit",
     "run_units",
     "train_on_all",

@@ -74,5 +74,9 @@ class Unit:
 
 def unit_key(fold: int, seed: int, content: dict[str, Any]) -> str:
     """A readable key that is unique to the content."""
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-    return f"fold{fold}-seed{seed}-{digest}"
+    return f"fold{fold}-seed{seed}-{content_key(content)}"
+
+
+def content_key(content: Any) -> str:
+    """12 hex digits over any JSON-ready content."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,250 @@
+"""The verbs ``study`` and ``sweep``: many runs with one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from fleeting.app.common import config_from, observer_on
+from fleeting.app.screen import Screen
+from fleeting.app.specs import parse_grid
+from fleeting.errors import UsageError
+
+study_app = App(
+    name="study",
+    help="Run a paper's whole study, published beside measured.\n\n"
+    "Example: fleeting study talluri2022 --look-alike --scale 0.1 --epochs 1 --out study",
+    help_format="plaintext",
+    sort_key=5.1,
+)
+
+Out = Annotated[Path, Parameter(help="Folder of the study; asking again resumes it.")]
+Epochs = Annotated[int | None, Parameter(help="Epochs instead of the paper's; the page says so.")]
+Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")]
+Only = Annotated[str | None, Parameter(help="Parts to run, separated by commas (default: all).")]
+Columns = Annotated[
+    str | None, Parameter(help="Columns to run, separated by commas: published, independent, motion (default: all).")
+]
+LookAlike = Annotated[
+    bool, Parameter(negative="", help="Run on synthetic look-alikes of the sets' true size instead of the real sets.")
+]
+Scale = Annotated[float, Parameter(help="Share of the look-alikes' true size.")]
+Cache = Annotated[Path | None, Parameter(name="--cache", help="Folder of prepared sequences.")]
+Seed = Annotated[int, Parameter(help="Of splits and weights.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Show errors only.")]
+
+
+@study_app.command
+def talluri2022(
+    *,
+    out: Out,
+    casme2: Path | None = None,
+    smic: Path | None = None,
+    samm: Path | None = None,
+    look_alike: LookAlike = False,
+    scale: Scale = 1.0,
+    only: Only = None,
+    columns: Columns = None,
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tables 1 to 4 and figure 4 of Talluri, Fiedler and Al-Hamadi 2022.
+
+    Example: fleeting study talluri2022 --look-alike --scale 0.1 --epochs 1 --out study
+
+    Parameters
+    ----------
+    casme2
+        Folder of CASME II; a set that is not given leaves its rows "not run".
+    smic
+        Folder of SMIC.
+    samm
+        Folder of SAMM.
+    """
+    _conduct(
+        "talluri2022",
+        {"casme2": casme2, "smic": smic, "samm": samm},
+        out,
+        look_alike,
+        scale,
+        {"only": only, "columns": columns, "epochs": epochs, "seed": seed},
+        cache,
+        jobs,
+        Screen(quiet, json),
+    )
+
+
+@study_app.command
+def irawan2023(
+    *,
+    out: Out,
+    smic: Path | None = None,
+    look_alike: LookAlike = False,
+    scale: Scale = 1.0,
+    only: Only = None,
+    columns: Columns = None,
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tables I to VI of Irawan et al. 2023.
+
+    Example: fleeting study irawan2023 --look-alike --scale 0.2 --epochs 1 --out study
+
+    Parameters
+    ----------
+    smic
+        Folder of SMIC.
+    """
+    _conduct(
+        "irawan2023",
+        {"smic": smic},
+        out,
+        look_alike,
+        scale,
+        {"only": only, "columns": columns, "epochs": epochs, "seed": seed},
+        cache,
+        jobs,
+        Screen(quiet, json),
+    )
+
+
+def _conduct(
+    name: str,
+    folders: dict[str, Path | None],
+    out: Path,
+    look_alike: bool,
+    scale: float,
+    options: dict[str, Any],
+    cache: Path | None,
+    jobs: int,
+    screen: Screen,
+) -> None:
+    from fleeting.reports import render_report
+    from fleeting.studies import Irawan2023, Talluri2022, look_alikes, run_study
+
+    kind: Any = {"talluri2022": Talluri2022, "irawan2023": Irawan2023}[name]
+    given = {key: f"{key}:{path}" for key, path in folders.items() if path is not None}
+    if look_alike and given:
+        raise UsageError("--look-alike stands for the real sets; leave out " + ", ".join(f"--{key}" for key in given))
+    for option in ("only", "columns"):
+        text = options[option]
+        options[option] = () if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+    with screen.bar() as bars:
+        if look_alike:
+            screen.say("Making look-alikes")
+            # Beside the study, so that the folder of a study holds nothing that can be made again.
+            given = look_alikes(
+                out.with_name(out.name + "-look-alikes"),
+                kind.needs,
+                scale=scale,
+                jobs=jobs,
+                progress=bars.step("clips made"),
+            )
+        study = kind(sets=given, look_alike=look_alike, **options)
+        planned = study.plan()
+        epochs = max((run.config.training.epochs for run in planned), default=1)
+        screen.say(f"{len(planned)} runs")
+        result = run_study(study, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, epochs))
+    page = render_report(result.path)
+    screen.show(f"Report: {page}")
+    screen.dump({"study": str(result.path), "report": str(page), "tables": sorted(result.tables)})
+
+
+def sweep(
+    *,
+    out: Out,
+    data: Annotated[list[str], Parameter(name="--data", negative="", help="A data set as KIND:PATH.")],
+    grid: Annotated[
+        list[str] | None,
+        Parameter(name="--grid", negative="", help="OWNER.FIELD=v1,v2 with OWNER recipe, model, training or protocol."),
+    ] = None,
+    definition: Annotated[
+        str | None, Parameter(help="A sweep that ships (irawan2023), or a JSON file of the same form.")
+    ] = None,
+    recipe: str | None = None,
+    model: str | None = None,
+    protocol: str | None = None,
+    scheme: str | None = None,
+    classes: str | None = None,
+    motion: str | None = None,
+    epochs: int | None = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run an experiment over a grid of any recipe, model, training or protocol fields.
+
+    Example: fleeting sweep --data synthetic:clips --grid training.epochs=1,2 --out sweep
+
+    Parameters
+    ----------
+    recipe
+        NAME[,field=value...] (default: the definition's, or talluri2022).
+    model
+        NAME[,option=value...] (default: the definition's, or model_a).
+    protocol
+        NAME[,option=value...] (default: the definition's, or stratified-kfold).
+    scheme
+        Label scheme (default: the definition's, or the data sets' own labels).
+    classes
+        Comma-separated emotions to keep.
+    motion
+        none or difference.
+    epochs
+        Epochs where the grid does not vary them.
+    """
+    from fleeting.experiments import Grid, run_sweep
+    from fleeting.reports import render_report
+    from fleeting.studies import sweep_definition
+
+    screen = Screen(quiet, json)
+    if (grid is None) == (definition is None):
+        raise UsageError(
+            "a sweep needs either --grid or --definition; found " + ("neither" if grid is None else "both")
+        )
+    shipped = {} if definition is None else sweep_definition(definition)
+    grids = shipped["grids"] if grid is None else [Grid(dict(parse_grid(text) for text in grid))]
+    config = config_from(
+        data,
+        scheme or shipped.get("scheme"),
+        recipe or shipped.get("recipe", "talluri2022"),
+        model or shipped.get("model", "model_a"),
+        motion,
+        classes,
+        {} if epochs is None else {"epochs": epochs},
+        protocol or shipped.get("protocol", "stratified-kfold"),
+        str(seed),
+        False,
+        "cpu",
+    )
+    with screen.bar() as bars:
+        tables = run_sweep(
+            config,
+            grids,
+            out,
+            title=shipped.get("title", "Sweep"),
+            paper=shipped.get("paper", ""),
+            jobs=jobs,
+            store=cache,
+            observer=observer_on(screen, bars, config.training.epochs),
+        )
+    page = render_report(out)
+    for table in tables.values():
+        screen.show(
+            table.drop(columns=[c for c in table if str(c).endswith(("_low", "_high"))]).round(3).to_string(index=False)
+        )
+    screen.show(f"Report: {page}")
+    screen.dump({"sweep": str(out), "report": str(page)})

@@ -1,0 +1,213 @@
+"""Sweeps: one experiment over a grid of any of its model, recipe, training or protocol fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from fleeting.errors import UsageError
+from fleeting.experiments.aggregate import METRICS
+from fleeting.experiments.collection import Collection, Conducted, PlannedRun
+from fleeting.experiments.config import ExperimentConfig, content_key
+from fleeting.experiments.runner import Observer
+from fleeting.metrics import score_all
+from fleeting.sequences import recipe_from_dict
+from fleeting.training import TrainingConfig
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+OWNERS = ("recipe", "model", "training", "protocol")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All combinations of some fields' values.
+
+    Parameters
+    ----------
+    fields : values by field, such as ``{"training.learning_rate": (0.01, 0.001), "model.dropout": (0.3, 0.5)}``. A field
+        is ``recipe.X``, ``training.X``, ``model.X`` (an option of the network) or ``protocol.X``.
+    title : heading on the page.
+    """
+
+    fields: Mapping[str, Sequence[Any]]
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise UsageError("a grid needs at least one field, such as training.learning_rate=0.01,0.001")
+        for name, values in self.fields.items():
+            owner, dot, field = name.partition(".")
+            if owner not in OWNERS or not dot or not field:
+                raise UsageError(
+                    f"grid field {name!r}: expected OWNER.FIELD with OWNER one of {', '.join(OWNERS)}, as in "
+                    "training.learning_rate"
+                )
+            if not values or len({repr(value) for value in values}) != len(values):
+                raise UsageError(f"grid field {name}: expected at least one value, each once; found {list(values)}")
+
+    def points(self) -> list[dict[str, Any]]:
+        """Every combination, the last field changing fastest."""
+        return [dict(zip(self.fields, values, strict=True)) for values in product(*self.fields.values())]
+
+
+def vary(config: ExperimentConfig, point: Mapping[str, Any]) -> ExperimentConfig:
+    """The configuration with some fields changed; every change is checked as if it had been given at first.
+
+    Raises
+    ------
+    UsageError
+        If a field is unknown or its value impossible.
+    """
+    changes: dict[str, dict[str, Any]] = {owner: {} for owner in OWNERS}
+    for name, value in point.items():
+        owner, _, field = name.partition(".")
+        changes[owner][field] = value
+    recipe = recipe_from_dict(config.recipe.model_dump() | changes["recipe"])
+    training = TrainingConfig.create(**(config.training.model_dump() | changes["training"] | {"motion": recipe.motion}))
+    return config.model_copy(
+        update={
+            "recipe": recipe,
+            "training": training,
+            "model_options": {**config.model_options, **changes["model"]},
+            "protocol_options": {**config.protocol_options, **changes["protocol"]},
+        }
+    )
+
+
+def plan_sweep(config: ExperimentConfig, grids: Sequence[Grid]) -> dict[str, tuple[Grid, dict[str, Any], PlannedRun]]:
+    """The runs of a sweep by ``grid number:point number``; equal configurations share one run."""
+    planned: dict[str, tuple[Grid, dict[str, Any], PlannedRun]] = {}
+    for number, grid in enumerate(grids):
+        for position, point in enumerate(grid.points()):
+            varied = vary(config, point)
+            what = ", ".join(f"{name} {value}" for name, value in point.items())
+            name = f"run-{content_key(varied.model_dump(mode='json'))}"
+            planned[f"{number}:{position}"] = (grid, point, PlannedRun(name, what, varied))
+    return planned
+
+
+def run_sweep(
+    config: ExperimentConfig,
+    grids: Sequence[Grid],
+    out: str | os.PathLike[str],
+    *,
+    title: str = "Sweep",
+    paper: str = "",
+    jobs: int | None = 1,
+    store: str | os.PathLike[str] | None = None,
+    observer: Observer | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Run an experiment over grids, and write a table and a plot for each; asking again resumes it.
+
+    Parameters
+    ----------
+    config : what stays the same.
+    grids : what varies.
+    out : the sweep's folder; :func:`fleeting.reports.render_report` makes its page.
+
+    Returns
+    -------
+    One table a grid: the fields, then accuracy, UF1 and UAR pooled over folds with intervals over subjects, the
+    majority-class accuracy, and how many trainings collapsed.
+    """
+    import pandas as pd
+
+    collection = Collection(out)
+    collection.claim(
+        {
+            "kind": "sweep",
+            "config": config.model_dump(mode="json"),
+            "grids": [{name: list(values) for name, values in grid.fields.items()} for grid in grids],
+        }
+    )
+    planned = plan_sweep(config, grids)
+    unique = {run.name: run for _, _, run in planned.values()}
+    done = collection.conduct(list(unique.values()), jobs=jobs, store=store, observer=observer)
+    tables: dict[str, pd.DataFrame] = {}
+    sections: list[dict[str, Any]] = []
+    for number, grid in enumerate(grids):
+        rows = [
+            point | _outcome(done[run.name])
+            for key, (_, point, run) in planned.items()
+            if int(key.split(":")[0]) == number
+        ]
+        name = f"grid{number + 1}"
+        tables[name] = pd.DataFrame(rows)
+        sections.append(_section(name, grid))
+    runs = [one.describe() for one in done.values()]
+    unfinished = [run["what"] for run in runs if run["finished"] < run["expected"]]
+    banners = []
+    if unfinished:
+        reasons = sorted({reason for run in runs for reason in run["failed"]})
+        banners.append({"kind": "alert", "title": "Trainings that failed", "text": ["; ".join(unfinished), *reasons]})
+    collection.write(
+        {
+            "kind": "sweep",
+            "name": "sweep",
+            "title": title,
+            "paper": paper,
+            "partial": bool(unfinished),
+            "look_alike": False,
+            "summary": [f"{len(runs)} settings, {sum(run['finished'] for run in runs)} trainings."],
+            "banners": banners,
+            "sections": sections,
+            "assumptions": [],
+            "notes": [
+                "Whoever picks the best of these settings by its test accuracy has used the test clips for the choice: "
+                "the figure of the chosen one flatters."
+            ],
+            "runs": runs,
+        },
+        tables,
+    )
+    return tables
+
+
+def _outcome(conducted: Conducted) -> dict[str, Any]:
+    if not conducted.finished:
+        return {"status": "failed"}
+    predictions = conducted.run.predictions(allow_partial=True)
+    scores = score_all(predictions, conducted.run.read()["classes"], intervals=True)
+    units = conducted.finished
+    weight = sum(unit["n_test"] for unit in units)
+    return {name: scores[name] for metric in METRICS for name in (metric, f"{metric}_low", f"{metric}_high")} | {
+        "majority_accuracy": sum(unit["majority"]["accuracy"] * unit["n_test"] for unit in units) / weight,
+        "collapsed": f"{sum(bool(unit['collapse']['collapsed']) for unit in units)} of {conducted.expected}",
+        "status": "ok" if len(units) == conducted.expected else "partial",
+    }
+
+
+def _section(name: str, grid: Grid) -> dict[str, Any]:
+    fields = list(grid.fields)
+    columns: list[dict[str, Any]] = [{"key": field, "label": field, "kind": "text"} for field in fields]
+    columns += [
+        {"key": metric, "label": metric, "kind": "percent", "low": f"{metric}_low", "high": f"{metric}_high"}
+        for metric in METRICS
+    ]
+    columns += [
+        {"key": "majority_accuracy", "label": "majority", "kind": "percent"},
+        {"key": "collapsed", "label": "collapsed", "kind": "text"},
+        {"key": "status", "label": "", "kind": "status"},
+    ]
+    figure = {
+        "file": f"tables/{name}.csv",
+        "type": "bars",
+        "x": fields[0] if len(fields) == 1 else fields,
+        "y": ["accuracy", "majority_accuracy"],
+        "title": f"Accuracy by {', '.join(fields)}",
+        "x_label": ", ".join(fields),
+        "y_label": "accuracy",
+    }
+    return {
+        "id": name,
+        "title": grid.title or f"By {', '.join(fields)}",
+        "text": ["Pooled over folds, with 95 % intervals over subjects."],
+        "tables": [{"file": f"tables/{name}.csv", "caption": "One row a setting.", "columns": columns}],
+        "figures": [figure],
+    }

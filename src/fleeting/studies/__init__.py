@@ -1,0 +1,21 @@
+"""Studies: what a paper ran and what it published, run again and shown side by side."""
+
+from fleeting.studies.base import Study, StudyResult, list_studies, look_alikes, register_study, run_study
+from fleeting.studies.irawan2023 import Irawan2023
+from fleeting.studies.published import published
+from fleeting.studies.sweeps import list_sweeps, sweep_definition
+from fleeting.studies.talluri2022 import Talluri2022
+
+__all__ = [
+    "Irawan2023",
+    "Study",
+    "StudyResult",
+    "Talluri2022",
+    "list_studies",
+    "list_sweeps",
+    "look_alikes",
+    "published",
+    "register_study",
+    "run_study",
+    "sweep_definition",
+]
