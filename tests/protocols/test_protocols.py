@@ -18,6 +18,7 @@ import fleeting.protocols.registry as registry
 from fleeting.errors import LeakageError, UsageError
 from fleeting.protocols import (
     Fold,
+    KFoldProtocol,
     Protocol,
     StratifiedKFoldProtocol,
     SubjectKFoldProtocol,
@@ -220,18 +221,18 @@ def test_guard_lets_mixed_subjects_pass_where_nothing_is_promised() -> None:
 
 
 @dataclass(frozen=True)
-class Dishonest(Protocol):
+class Dishonest(KFoldProtocol):
     """Promises to keep people apart, and deals clips instead."""
 
     name: ClassVar[str] = "dishonest"
     subject_independent: ClassVar[bool] = True
 
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
-        yield from StratifiedKFoldProtocol(self.folds, self.seed).split(table)
+        yield from StratifiedKFoldProtocol(self.folds, seed=self.seed).split(table)
 
 
 @dataclass(frozen=True)
-class Forgetful(Protocol):
+class Forgetful(KFoldProtocol):
     """Tests one half of the clips twice."""
 
     name: ClassVar[str] = "forgetful"
@@ -262,8 +263,8 @@ def test_too_few_folds_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_PROTOCOLS", dict(registry._PROTOCOLS))
-    assert list_protocols() == ["stratified-kfold", "subject-kfold"]
-    with pytest.raises(UsageError, match=r"did you mean 'subject-kfold'\?.*stratified-kfold, subject-kfold"):
+    assert {"stratified-kfold", "subject-kfold", "loso", "holdout", "cross-dataset"} <= set(list_protocols())
+    with pytest.raises(UsageError, match=r"did you mean 'subject-kfold'\?.*stratified-kfold, subject-"):
         create_protocol("subject_kfold")
     with pytest.raises(UsageError, match=r"unknown option of protocol.*'fold'.*folds, label, seed"):
         create_protocol("subject-kfold", fold=3)
@@ -309,3 +310,22 @@ def test_notes_name_folds_that_test_no_clip_of_a_class() -> None:
     rare = clips([("d", str(i), "a") for i in range(10)] + [("d", str(i), "rare") for i in (1, 2)])
     (note,) = split_notes(SubjectKFoldProtocol(), rare, folds_of(SubjectKFoldProtocol(), rare))
     assert "(of 5) test no clip of 'rare'" in note
+
+
+@dataclass(frozen=True)
+class Counted(Protocol):
+    """A protocol from outside that only says how it splits."""
+
+    name: ClassVar[str] = "counted"
+    subject_independent: ClassVar[bool] = False
+
+    def split(self, table: pd.DataFrame) -> Iterator[Fold]:
+        for index, part in enumerate(np.array_split(np.arange(len(table)), 3)):
+            yield Fold(index, np.setdiff1d(np.arange(len(table)), part), part)
+
+
+def test_a_protocol_needs_no_more_than_a_split() -> None:
+    assert len(folds_of(Counted(), demo())) == 3
+    assert Counted(seed=2).describe() == {
+        "name": "counted", "seed": 2, "subject_independent": False, "noun": "fold", "sentence": "",
+    }  # fmt: skip

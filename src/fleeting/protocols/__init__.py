@@ -18,17 +18,37 @@ arrays.
 from __future__ import annotations
 
 from fleeting.protocols.base import Fold, IndexArray, Protocol
+from fleeting.protocols.cross import CrossDatasetProtocol, CrossDatasetSubjectProtocol
 from fleeting.protocols.crossval import ProtocolSplitter
 from fleeting.protocols.guard import check_split, folds_of, split_notes, subject_codes
-from fleeting.protocols.kfold import StratifiedKFoldProtocol, SubjectKFoldProtocol
+from fleeting.protocols.holdout import (
+    HoldoutProtocol,
+    RepeatedHoldoutProtocol,
+    RepeatedSubjectHoldoutProtocol,
+    SubjectHoldoutProtocol,
+)
+from fleeting.protocols.kfold import (
+    KFoldProtocol,
+    LeaveOneSubjectOutProtocol,
+    StratifiedKFoldProtocol,
+    SubjectKFoldProtocol,
+)
 from fleeting.protocols.registry import create_protocol, list_protocols, register_protocol
 
 __all__ = [
+    "CrossDatasetProtocol",
+    "CrossDatasetSubjectProtocol",
     "Fold",
+    "HoldoutProtocol",
     "IndexArray",
+    "KFoldProtocol",
+    "LeaveOneSubjectOutProtocol",
     "Protocol",
     "ProtocolSplitter",
+    "RepeatedHoldoutProtocol",
+    "RepeatedSubjectHoldoutProtocol",
     "StratifiedKFoldProtocol",
+    "SubjectHoldoutProtocol",
     "SubjectKFoldProtocol",
     "check_split",
     "create_protocol",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -42,14 +42,13 @@ class Fold:
 class Protocol(ABC):
     """Base of all protocols: a named, seeded rule that splits a clips table.
 
-    A subclass sets the class attributes and writes :meth:`split`;
+    A subclass sets the class attributes, adds its own fields, and writes :meth:`split`;
     :func:`~fleeting.protocols.register_protocol` makes it known by name. Callers go through
     :func:`~fleeting.protocols.folds_of`, which checks each fold that a protocol yields against what the
     protocol promises.
 
     Parameters
     ----------
-    folds : number of folds, at least 2.
     seed : seed of every random choice, from 0 to 2**32 - 1. Same table, same seed, same folds, whatever the
         order of the rows.
     label : column of the table that holds the class.
@@ -59,40 +58,64 @@ class Protocol(ABC):
     name : name in the registry.
     subject_independent : whether no subject is ever on both sides of a fold.
     tests_every_clip_once : whether the test sides of all folds together are the table, each clip once.
+    tests_every_class : whether each fold is meant to test every class, so that single folds can be compared.
+    noun : what one train/test split is called: a fold of the table, or a split that was drawn by itself.
     """
 
     name: ClassVar[str]
     subject_independent: ClassVar[bool]
     tests_every_clip_once: ClassVar[bool] = True
+    tests_every_class: ClassVar[bool] = True
+    noun: ClassVar[str] = "fold"
 
-    folds: int = 5
-    seed: int = 0
-    label: str = "emotion"
+    seed: int = field(default=0, kw_only=True)
+    label: str = field(default="emotion", kw_only=True)
 
     def __post_init__(self) -> None:
-        if isinstance(self.folds, bool) or not isinstance(self.folds, Integral) or self.folds < 2:
+        self._whole("seed", 0, 2**32 - 1)
+
+    def _whole(self, field_name: str, least: int, most: int | None = None, usual: str = "") -> None:
+        """Check that a field is a whole number in range, and make it an ``int``."""
+        value = getattr(self, field_name)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or value < least or (most is not None and value > most):
+            limits = f"of at least {least}" if most is None else f"from {least} to {most}"
             raise UsageError(
-                f"protocol {self.name!r} was asked for folds={self.folds!r}; "
-                "it needs a whole number of at least 2, usually 5"
+                f"protocol {self.name!r} was given {field_name}={value!r}; it needs a whole number {limits}{usual}"
             )
-        if isinstance(self.seed, bool) or not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**32:
-            raise UsageError(
-                f"protocol {self.name!r} was given seed={self.seed!r}; it needs a whole number from 0 to 4294967295"
-            )
-        object.__setattr__(self, "folds", int(self.folds))
-        object.__setattr__(self, "seed", int(self.seed))
+        object.__setattr__(self, field_name, int(value))
 
     @abstractmethod
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
         """Yield the folds of ``table`` (columns ``dataset, subject, clip`` and the label column)."""
 
+    def n_folds(self, table: pd.DataFrame) -> int:
+        """Give the number of folds that :meth:`split` yields for ``table``.
+
+        A protocol that knows it beforehand says so here, and is held to it; by default they are counted.
+        """
+        return sum(1 for _ in self.split(table))
+
+    def sentence(self) -> str:
+        """Say in a few words how the clips are split, as a report prints it."""
+        return ""
+
+    def options(self) -> dict[str, Any]:
+        """All fields that can be given to :func:`~fleeting.protocols.create_protocol`, JSON-ready."""
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.init}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
     def describe(self) -> dict[str, Any]:
-        """What a run folder stores about the protocol: ``name, folds, seed, subject_independent``."""
+        """What a run folder stores about the protocol: its name, its options, what it promises, and in words."""
+        options = self.options()
+        if options["label"] == "emotion":
+            del options["label"]
         return {
             "name": self.name,
-            "folds": self.folds,
-            "seed": self.seed,
+            **options,
             "subject_independent": self.subject_independent,
+            "noun": self.noun,
+            "sentence": self.sentence(),
         }
 
     def as_sklearn(self) -> ProtocolSplitter:

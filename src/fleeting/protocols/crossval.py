@@ -41,8 +41,18 @@ class ProtocolSplitter:
         return f"ProtocolSplitter({self.protocol!r})"
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Give the number of folds; the arguments exist for scikit-learn and are not read."""
-        return self.protocol.folds
+        """Give the number of folds; the arguments are as for :meth:`split` and only read where the folds depend on them.
+
+        Leave-one-subject-out has as many folds as there are subjects; k-fold has k.
+        """
+        if X is None and y is None:
+            folds = getattr(self.protocol, "folds", None) or getattr(self.protocol, "_repeats", None)
+            if folds is None:
+                raise UsageError(
+                    f"the number of folds of protocol {self.protocol.name!r} depends on the samples; pass X, y and groups"
+                )
+            return int(folds)
+        return self.protocol.n_folds(self._table(X, y, groups))
 
     def split(
         self, X: Any, y: npt.ArrayLike | None = None, groups: npt.ArrayLike | None = None

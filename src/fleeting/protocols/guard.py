@@ -60,8 +60,7 @@ def subject_codes(table: pd.DataFrame) -> tuple[IndexArray, list[str]]:
         rows = np.flatnonzero(blank.to_numpy()).tolist()
         raise UsageError(
             f"{len(rows)} of {len(table)} clips name no data set or no subject (rows {_listed(rows)}), "
-            f"so it cannot be "
-            "told who is in them; fill in the column 'subject', or use a protocol that mixes subjects"
+            "so it cannot be told who is in them; fill in the column 'subject', or use a protocol that mixes subjects"
         )
     pairs = list(zip(table["dataset"].astype(str), table["subject"].astype(str)))
     names = sorted(set(pairs))
@@ -82,6 +81,24 @@ def class_labels(table: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
             "drop them before splitting"
         )
     return np.array([str(value) for value in table[column]], dtype=np.str_)
+
+
+def canonical_order(table: pd.DataFrame, label: str) -> IndexArray:
+    """Row positions sorted by who and what a clip is, so that what is drawn does not depend on the order of rows."""
+    columns = [name for name in ("dataset", "subject", "clip") if name in table.columns]
+    keys = list(zip(*(table[name].astype(str) for name in [*columns, label])))
+    return np.array(sorted(range(len(table)), key=lambda row: keys[row]), dtype=np.int64)
+
+
+def class_counts(protocol: Protocol, labels: npt.NDArray[np.str_]) -> tuple[list[str], IndexArray]:
+    """Classes and how many clips show each; :class:`UsageError` if there is one only."""
+    classes, counts = np.unique(labels, return_counts=True)
+    if len(classes) < 2:
+        raise UsageError(
+            f"protocol {protocol.name!r} found one class only ({str(classes[0])!r}, {counts[0]} clips) in the column "
+            f"{protocol.label!r}; recognition needs at least two: check the label scheme and the data given"
+        )
+    return [str(name) for name in classes], counts.astype(np.int64)
 
 
 def _checked_side(side: str, positions: npt.ArrayLike, n_rows: int) -> IndexArray:
@@ -167,7 +184,7 @@ def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
 
     Returns
     -------
-    ``protocol.folds`` folds, numbered from 0.
+    ``protocol.n_folds(table)`` folds, numbered from 0.
 
     Raises
     ------
@@ -188,8 +205,9 @@ def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
             raise LeakageError(f"protocol {protocol.name!r} numbers its fold {fold.index}; expected {number}")
         tested[test] += 1
         folds.append(Fold(number, train, test))
-    if len(folds) != protocol.folds:
-        raise LeakageError(f"protocol {protocol.name!r} yields {len(folds)} folds; it promises {protocol.folds}")
+    promised = protocol.n_folds(table)
+    if len(folds) != promised:
+        raise LeakageError(f"protocol {protocol.name!r} yields {len(folds)} folds; it promises {promised}")
     if protocol.tests_every_clip_once and np.any(tested != 1):
         never, often = np.flatnonzero(tested == 0).tolist(), np.flatnonzero(tested > 1).tolist()
         what = [f"rows {_listed(never)} never"] * bool(never) + [f"rows {_listed(often)} more than once"] * bool(often)
@@ -210,16 +228,27 @@ def split_notes(protocol: Protocol, table: pd.DataFrame, folds: Sequence[Fold]) 
     protocol, table, folds : as given to and returned by :func:`folds_of`.
     """
     labels = class_labels(table, protocol.label)
+    noun = protocol.noun.capitalize()
     notes = []
+    if not protocol.tests_every_class:
+        notes.append(f"One {protocol.noun} tests few clips and not every class: only pooled figures can be compared.")
+    # In cross-data-set tests the target may not know a class of the source.
+    testable = set(labels[np.concatenate([fold.test for fold in folds])].tolist())
     for name in np.unique(labels):
         absent = [str(fold.index + 1) for fold in folds if name not in labels[fold.test]]
-        if absent:
+        if absent and name not in testable:
+            notes.append(f"No clip that is tested shows '{name}'.")
+        elif absent and protocol.tests_every_class:
             many = len(absent) > 1
             notes.append(
-                f"Fold{'s' * many} {_listed(absent)} (of {len(folds)}) test{'s' * (not many)} no clip of "
-                f"'{name}', which too few clips or subjects show: compare pooled figures, not single folds."
+                f"{noun}{'s' * many} {_listed(absent)} (of {len(folds)}) test{'s' * (not many)} no clip of "
+                f"'{name}', which too few clips or subjects show: compare pooled figures, not single {protocol.noun}s."
             )
         untaught = [str(fold.index + 1) for fold in folds if name not in labels[fold.train]]
         if untaught:
-            notes.append(f"Fold {_listed(untaught)} trains on no clip of '{name}', so it cannot be recognised there.")
+            many = len(untaught) > 1
+            notes.append(
+                f"{noun}{'s' * many} {_listed(untaught)} train{'s' * (not many)} on no clip of '{name}', so it cannot "
+                "be recognised there."
+            )
     return notes

@@ -1,4 +1,4 @@
-"""Stratified k-fold: as the papers run it, and with each subject kept whole."""
+"""K-fold: stratified as the papers run it, with each subject kept whole, and one fold for each subject."""
 
 from __future__ import annotations
 
@@ -7,36 +7,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from fleeting.errors import UsageError
 from fleeting.protocols.balance import balanced_groups
 from fleeting.protocols.base import Fold, IndexArray, Protocol
-from fleeting.protocols.guard import class_labels, subject_codes
+from fleeting.protocols.guard import canonical_order, class_counts, class_labels, subject_codes
 from fleeting.protocols.registry import register_protocol
 
-__all__ = ["StratifiedKFoldProtocol", "SubjectKFoldProtocol"]
-
-
-def _canonical_order(table: pd.DataFrame, label: str) -> IndexArray:
-    """Row positions sorted by who and what a clip is, so that folds do not depend on the order of the "
-    "rows."""
-    columns = [name for name in ("dataset", "subject", "clip") if name in table.columns]
-    keys = list(zip(*(table[name].astype(str) for name in [*columns, label])))
-    return np.array(sorted(range(len(table)), key=lambda row: keys[row]), dtype=np.int64)
-
-
-def _require_two_classes(protocol: Protocol, labels: npt.NDArray[np.str_]) -> tuple[list[str], IndexArray]:
-    classes, counts = np.unique(labels, return_counts=True)
-    if len(classes) < 2:
-        raise UsageError(
-            f"protocol {protocol.name!r} found one class only ({str(classes[0])!r}, {counts[0]} clips) in the "
-            f"column "
-            f"{protocol.label!r}; recognition needs at least two: check the label scheme and the data given"
-        )
-    return [str(name) for name in classes], counts.astype(np.int64)
+__all__ = ["KFoldProtocol", "LeaveOneSubjectOutProtocol", "StratifiedKFoldProtocol", "SubjectKFoldProtocol"]
 
 
 def _folds(fold_of_row: IndexArray, n_folds: int) -> Iterator[Fold]:
@@ -44,9 +24,33 @@ def _folds(fold_of_row: IndexArray, n_folds: int) -> Iterator[Fold]:
         yield Fold(index, np.flatnonzero(fold_of_row != index), np.flatnonzero(fold_of_row == index))
 
 
+@dataclass(frozen=True)
+class KFoldProtocol(Protocol):
+    """Base of the protocols that cut a table into k folds.
+
+    Parameters
+    ----------
+    folds : number of folds, at least 2.
+    """
+
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole("folds", 2, usual=", usually 5")
+
+    def n_folds(self, table: pd.DataFrame) -> int:
+        """Give ``folds``."""
+        return self.folds
+
+    def sentence(self) -> str:
+        """Say how many folds, and who is on both sides."""
+        return f"{self.folds} folds, {'no person in training and test' if self.subject_independent else 'people mixed'}"
+
+
 @register_protocol
 @dataclass(frozen=True)
-class StratifiedKFoldProtocol(Protocol):
+class StratifiedKFoldProtocol(KFoldProtocol):
     """Stratified k-fold over clips, as published: each fold has the class shares of the whole.
 
     Clips of one person fall on both sides of a fold, so a network can score by knowing the face: the figures
@@ -65,7 +69,7 @@ class StratifiedKFoldProtocol(Protocol):
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
         """Yield the folds of ``table``; each clip is tested once."""
         labels = class_labels(table, self.label)
-        classes, counts = _require_two_classes(self, labels)
+        classes, counts = class_counts(self, labels)
         if counts.min() < self.folds:
             smallest = classes[int(counts.argmin())]
             raise UsageError(
@@ -73,7 +77,7 @@ class StratifiedKFoldProtocol(Protocol):
                 f"{counts.min()} clip{'s' * int(counts.min() > 1)}, so some folds could not test it; "
                 f"{_possible(int(counts.min()))}"
             )
-        order = _canonical_order(table, self.label)
+        order = canonical_order(table, self.label)
         splitter = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed)
         fold_of_row = np.empty(len(table), dtype=np.int64)
         for index, (_, test) in enumerate(splitter.split(order, labels[order])):
@@ -83,7 +87,7 @@ class StratifiedKFoldProtocol(Protocol):
 
 @register_protocol
 @dataclass(frozen=True)
-class SubjectKFoldProtocol(Protocol):
+class SubjectKFoldProtocol(KFoldProtocol):
     """Stratified k-fold over people: no subject is ever on both sides of a fold.
 
     A subject is a pair (data set, subject). Whole subjects are dealt to folds such that each fold comes as
@@ -104,12 +108,11 @@ class SubjectKFoldProtocol(Protocol):
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
         """Yield the folds of ``table``; each clip is tested once, together with all others of its subject."""
         labels = class_labels(table, self.label)
-        classes, _ = _require_two_classes(self, labels)
+        classes, _ = class_counts(self, labels)
         subjects, names = subject_codes(table)
         if len(names) < self.folds:
             raise UsageError(
-                f"protocol {self.name!r} was asked for {self.folds} folds, but the table has only "
-                f"{len(names)} "
+                f"protocol {self.name!r} was asked for {self.folds} folds, but the table has only {len(names)} "
                 f"subject{'s' * (len(names) > 1)} ({len(table)} clips); {_possible(len(names))}"
             )
         counts = np.zeros((len(names), len(classes)), dtype=np.int64)
@@ -119,9 +122,8 @@ class SubjectKFoldProtocol(Protocol):
             rare = int(shown_by.argmin())
             only = names[int(np.flatnonzero(counts[:, rare])[0])]
             raise UsageError(
-                f"protocol {self.name!r} found class {classes[rare]!r} in one subject only ({only}), so "
-                f"the fold that tests "
-                "this subject could not learn it; leave the class out, merge it with another, or use "
+                f"protocol {self.name!r} found class {classes[rare]!r} in one subject only ({only}), so the fold that "
+                "tests this subject could not learn it; leave the class out, merge it with another, or use "
                 "'stratified-kfold'"
             )
         fold_of_subject = balanced_groups(counts, self.folds, self.seed)
@@ -140,3 +142,47 @@ def _possible(largest: int) -> str:
     if largest < 2:
         return "no number of folds would do: add data"
     return f"ask for folds={largest} or fewer" if largest > 2 else "ask for folds=2"
+
+
+@register_protocol
+@dataclass(frozen=True)
+class LeaveOneSubjectOutProtocol(Protocol):
+    """Leave one subject out (LOSO): each person is tested by a network that learnt from all others.
+
+    The usual protocol of the field, and the one of the MEGC challenges. Nothing is drawn, so ``seed`` changes nothing.
+    A class that one subject alone shows cannot be learnt in that subject's fold; as is usual, that is noted
+    (:func:`~fleeting.protocols.split_notes`) and not refused.
+
+    Raises
+    ------
+    UsageError
+        On :meth:`split`, if there are fewer than two subjects or classes, or one training side shows one class only.
+    """
+
+    name: ClassVar[str] = "loso"
+    subject_independent: ClassVar[bool] = True
+    tests_every_class: ClassVar[bool] = False
+
+    def n_folds(self, table: pd.DataFrame) -> int:
+        """Count the subjects."""
+        return len(subject_codes(table)[1])
+
+    def split(self, table: pd.DataFrame) -> Iterator[Fold]:
+        """Yield a fold for each subject, in the order of data set and subject."""
+        labels = class_labels(table, self.label)
+        class_counts(self, labels)
+        subjects, names = subject_codes(table)
+        if len(names) < 2:
+            raise UsageError(f"protocol {self.name!r} found one subject only ({names[0]}); it needs at least two")
+        for index, fold in enumerate(_folds(subjects, len(names))):
+            left = np.unique(labels[fold.train])
+            if len(left) < 2:
+                raise UsageError(
+                    f"protocol {self.name!r}: without subject {names[index]} only the class {str(left[0])!r} is left to "
+                    "learn from; leave the other classes out, or add data"
+                )
+            yield fold
+
+    def sentence(self) -> str:
+        """Say what a fold is."""
+        return "leave one subject out: one fold a person, no person in training and test"

@@ -64,7 +64,7 @@ def create_protocol(name: str, **options: Any) -> Protocol:
     Examples
     --------
     >>> create_protocol("stratified-kfold", folds=5, seed=1)
-    StratifiedKFoldProtocol(folds=5, seed=1, label='emotion')
+    StratifiedKFoldProtocol(seed=1, label='emotion', folds=5)
     """
     if name not in _PROTOCOLS:
         load_announced()
