@@ -56,6 +56,8 @@ def synth(
     emotions: str | None = None,
     portraits: Path | None = None,
     first_subject: int = 0,
+    look_alike: bool = False,
+    scale: float = 1.0,
     jobs: Jobs = 0,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -86,29 +88,44 @@ def synth(
         Folder of your own portraits to use as identities.
     first_subject
         Leave out this many identities, for a set of other people.
+    look_alike
+        With --layout casme2, smic or samm: as many clips, classes, subjects and frames as the real set has.
+    scale
+        Share of a look-alike's true size, as 0.2.
     """
     from fleeting.synthesis import portraits as read_portraits
-    from fleeting.synthesis import write_dataset
+    from fleeting.synthesis import write_dataset, write_look_alike
 
     screen = Screen(quiet, json)
     chosen: Any = None
     if emotions is not None:
         chosen = "all" if emotions == "all" else [name.strip() for name in emotions.split(",")]
-    with screen.bar() as bars:
-        made = write_dataset(
-            out,
-            layout=layout,
-            subjects=subjects,
-            clips_per_subject=clips_per_subject,
-            seed=seed,
-            amplitude=amplitude,
-            fps=fps,
-            emotions=chosen,
-            identities=None if portraits is None else read_portraits(portraits),
-            first_subject=first_subject,
-            jobs=jobs,
-            progress=bars.step("clips"),
+    if look_alike and ((subjects, clips_per_subject, first_subject) != (12, 6, 0) or fps or chosen or portraits):
+        raise UsageError(
+            "--look-alike has the size, the classes and the frame rate of the real set; with it only --layout, --scale, "
+            "--seed, --amplitude and --jobs can be given"
         )
+    if not look_alike and scale != 1:
+        raise UsageError("--scale is the share of a look-alike's true size; add --look-alike, or give --subjects")
+    with screen.bar() as bars:
+        step = bars.step("clips")
+        if look_alike:
+            made = write_look_alike(out, layout, seed=seed, amplitude=amplitude, jobs=jobs, progress=step, scale=scale)
+        else:
+            made = write_dataset(
+                out,
+                layout=layout,
+                subjects=subjects,
+                clips_per_subject=clips_per_subject,
+                seed=seed,
+                amplitude=amplitude,
+                fps=fps,
+                emotions=chosen,
+                identities=None if portraits is None else read_portraits(portraits),
+                first_subject=first_subject,
+                jobs=jobs,
+                progress=step,
+            )
     counts = ", ".join(f"{n} {emotion}" for emotion, n in sorted(made.emotions.items()))
     screen.show(f"{made.n_clips} clips ({counts}), {made.n_frames} frames in {made.path}")
     screen.dump(

@@ -9,6 +9,7 @@ from fleeting.synthesis.clip import NEUTRAL, SyntheticClip, make_clip
 from fleeting.synthesis.facs import ACTION_UNITS, EMOTIONS, action_units_text, emotion_names, face_units
 from fleeting.synthesis.identities import FRAME_SIZE, Identity, list_identities, load_identity, portraits
 from fleeting.synthesis.layouts import LAYOUTS
+from fleeting.synthesis.look_alike import LOOK_ALIKES, LookAlike, write_look_alike
 from fleeting.synthesis.timing import Timing, intensity_profile
 from fleeting.synthesis.writer import DatasetSummary, write_dataset
 
@@ -17,9 +18,11 @@ __all__ = [
     "EMOTIONS",
     "FRAME_SIZE",
     "LAYOUTS",
+    "LOOK_ALIKES",
     "NEUTRAL",
     "DatasetSummary",
     "Identity",
+    "LookAlike",
     "SyntheticClip",
     "Timing",
     "action_units_text",
@@ -31,4 +34,5 @@ __all__ = [
     "make_clip",
     "portraits",
     "write_dataset",
+    "write_look_alike",
 ]

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ from fleeting.errors import FleetingError, UsageError, unknown_choice
 from fleeting.files import write_atomic, write_json
 from fleeting.parallel import map_jobs, resolve_jobs
 from fleeting.synthesis.clip import MAXIMUM_AMPLITUDE, SyntheticClip, make_clip
+from fleeting.synthesis.dealing import deal_counts
 from fleeting.synthesis.identities import FRAME_SIZE, Identity, list_identities, load_identity
 from fleeting.synthesis.layouts import ClipPlan, ClipRow, Layout, layout_of
+from fleeting.synthesis.timing import FALL, RISE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +30,7 @@ __all__ = ["DatasetSummary", "write_dataset"]
 
 #: Raised whenever the same parameters give other clips than before.
 GENERATOR = 1
+CLIPS_PER_SUBJECT = 6
 DEFAULT_EMOTIONS = ("happiness", "disgust", "surprise")
 JPEG_QUALITY = 95
 CLIP_SECONDS = (0.32, 0.38)
@@ -85,10 +88,12 @@ def write_dataset(
     *,
     layout: str = "plain",
     subjects: int = 12,
-    clips_per_subject: int = 6,
+    clips_per_subject: int | None = None,
+    counts: Mapping[str, int] | None = None,
     seed: int = 0,
     amplitude: tuple[float, float] = (1.0, 3.0),
     fps: float | None = None,
+    seconds: tuple[float, float] | None = None,
     emotions: Sequence[str] | str | None = None,
     identities: Sequence[Identity | str] | None = None,
     size: tuple[int, int] = FRAME_SIZE,
@@ -117,10 +122,15 @@ def write_dataset(
     ----------
     out : folder; made if missing. A folder with other content is refused.
     layout : ``plain``, ``casme2``, ``smic`` or ``samm``.
-    subjects, clips_per_subject : how many; the real layouts have 26, 16 and 29 subjects at most.
+    subjects, clips_per_subject : how many; 6 clips each by default, and the real layouts have 26, 16 and 29 subjects
+        at most.
+    counts : emotion -> clips in the whole set, in place of ``clips_per_subject`` and ``emotions``: they fall to the
+        subjects unevenly, as in real sets, at least one to each.
     seed : clip ``k`` of subject ``i`` depends on ``(seed, layout, i, k)`` alone.
     amplitude : lowest and highest amplitude in pixels of a 128-pixel face; each clip draws one evenly.
     fps : frames a second; by default the real set's (200, 100 or 200), and 200 for ``plain``.
+    seconds : shortest and longest clip, drawn evenly; by default 0.32 to 0.38. In the layout of SMIC, which holds
+        frames from onset to offset alone, the length of the expression; by default as in the other layouts.
     emotions : names of :data:`EMOTIONS`, or ``"all"``; by default happiness, disgust and surprise. They are balanced
         within each subject.
     identities : people of your own, for instance :func:`portraits` of a folder, or names of shipped heads.
@@ -140,19 +150,28 @@ def write_dataset(
         If the folder cannot be written to.
     """
     form = layout_of(layout)
-    chosen = _emotions(form, emotions)
+    if counts is None:
+        chosen = _emotions(form, emotions)
+        each = CLIPS_PER_SUBJECT if clips_per_subject is None else clips_per_subject
+    else:
+        if emotions is not None or clips_per_subject is not None:
+            raise UsageError("counts say how many clips of which emotion; leave out emotions and clips_per_subject")
+        chosen, each = _counted(form, counts), None
     rate = form.fps if fps is None else float(fps)
     suffix = form.suffix if image_format is None else image_format
-    _check(subjects, clips_per_subject, seed, amplitude, rate, suffix, first_subject, blinks, size)
+    _check(subjects, each, seed, amplitude, rate, suffix, first_subject, blinks, size)
+    _check_seconds(form, seconds, rate)
     resolve_jobs(jobs)
     cast = _people(form, identities, first_subject, subjects)
-    parameters = {
+    parameters: dict[str, Any] = {
         "layout": layout,
         "subjects": subjects,
-        "clips_per_subject": clips_per_subject,
+        "clips_per_subject": each,
+        "counts": None if counts is None else {e: int(counts[e]) for e in chosen},
         "seed": seed,
         "amplitude": [float(a) for a in amplitude],
         "fps": rate,
+        "seconds": None if seconds is None else [float(s) for s in seconds],
         "emotions": list(chosen),
         "identities": [c if isinstance(c, str) else f"{c.name}:{c.digest()}" for c in cast],
         "size": [int(n) for n in size],
@@ -166,13 +185,13 @@ def write_dataset(
     }
     # Wrong strengths should fail before the first file, not in a worker.
     make_clip("01", None, fps=rate, n_frames=1, size=size, pose=pose, jitter=jitter, flicker=flicker, noise=noise)
+    plans = _plans(form, chosen, seed, first_subject, subjects, each, parameters["counts"])
     root = Path(out)
     _claim(root, parameters)
 
-    settings = {k: parameters[k] for k in ("seed", "amplitude", "fps", "size", "pose", "jitter", "flicker", "noise")}
-    settings |= {"blinks": blinks, "suffix": suffix}
+    shared = ("seed", "amplitude", "fps", "seconds", "size", "pose", "jitter", "flicker", "noise")
+    settings = {k: parameters[k] for k in shared} | {"blinks": blinks, "suffix": suffix}
     jobs_, done = [], 0
-    plans = _plans(form, chosen, seed, first_subject, subjects, clips_per_subject)
     for plan in plans:
         if _finished(root, plan):
             done += 1
@@ -190,11 +209,11 @@ def write_dataset(
         pass
     rows = [_read_row(root, plan) for plan in plans]
     form.annotate(root, rows)
-    counts = Counter(form.label(p.emotion) for p in plans)
+    labels = dict(Counter(form.label(p.emotion) for p in plans))
     n_frames = sum(r.n_frames for r in rows)
     shutil.rmtree(root / UNFINISHED, ignore_errors=True)
-    _write_manifest(root, parameters, {"n_clips": total, "n_frames": n_frames, "emotions": dict(counts)})
-    return DatasetSummary(root, layout, total, n_frames, len(jobs_), dict(counts))
+    _write_manifest(root, parameters, {"n_clips": total, "n_frames": n_frames, "emotions": labels})
+    return DatasetSummary(root, layout, total, n_frames, len(jobs_), labels)
 
 
 def _emotions(form: Layout, emotions: Sequence[str] | str | None) -> tuple[str, ...]:
@@ -214,9 +233,33 @@ def _emotions(form: Layout, emotions: Sequence[str] | str | None) -> tuple[str, 
     return chosen
 
 
+def _counted(form: Layout, counts: Mapping[str, int]) -> tuple[str, ...]:
+    for emotion, count in counts.items():
+        if emotion not in form.vocabulary:
+            raise unknown_choice(f"emotion for the {form.name} layout", emotion, form.vocabulary)
+        if isinstance(count, bool) or int(count) != count or count < 1:
+            raise UsageError(f"counts: {count!r} clips of {emotion}; expected a whole number of at least 1")
+    if not counts:
+        raise UsageError("counts are empty; expected emotion -> clips, for instance {'happiness': 32, 'disgust': 63}")
+    return tuple(counts)
+
+
+def _check_seconds(form: Layout, seconds: tuple[float, float] | None, fps: float) -> None:
+    if seconds is None:
+        return
+    shortest = 3 if form.trimmed else 1 + max(1, round(RISE[1] * fps)) + max(1, round(FALL[1] * fps))
+    if len(seconds) != 2 or not 0 < seconds[0] <= seconds[1] <= 60:
+        raise UsageError(f"seconds {tuple(seconds)}: expected the shortest, then the longest clip, at most 60 s")
+    if round(seconds[0] * fps) < shortest:
+        raise UsageError(
+            f"seconds {seconds[0]:g}: {round(seconds[0] * fps)} frames at {fps:g} frames a second do not hold a "
+            f"micro-expression; expected at least {shortest / fps:.3f}"
+        )
+
+
 def _check(
     subjects: int,
-    clips_per_subject: int,
+    clips_per_subject: int | None,
     seed: int,
     amplitude: tuple[float, float],
     fps: float,
@@ -225,7 +268,7 @@ def _check(
     blinks: float,
     size: tuple[int, int],
 ) -> None:
-    if subjects < 1 or clips_per_subject < 1 or first_subject < 0 or seed < 0:
+    if subjects < 1 or (clips_per_subject is not None and clips_per_subject < 1) or first_subject < 0 or seed < 0:
         raise UsageError(
             "expected at least one subject and one clip a subject, and first_subject and seed of 0 or more; found "
             f"subjects={subjects}, clips_per_subject={clips_per_subject}, first_subject={first_subject}, seed={seed}"
@@ -323,14 +366,32 @@ def _write_manifest(root: Path, parameters: dict[str, Any], content: dict[str, A
     )
 
 
-def _plans(form: Layout, emotions: Sequence[str], seed: int, first: int, subjects: int, clips: int) -> list[ClipPlan]:
+def _plans(
+    form: Layout,
+    emotions: Sequence[str],
+    seed: int,
+    first: int,
+    subjects: int,
+    clips: int | None,
+    counts: Mapping[str, int] | None,
+) -> list[ClipPlan]:
+    dealt = None
+    if counts is not None:
+        # Six numbers, so that no clip and no subject shares the stream.
+        dealt = deal_counts(
+            counts, subjects, np.random.default_rng(np.random.SeedSequence([seed, form.stream, first, subjects, 0, 2]))
+        )
     plans = []
     for person in range(first, first + subjects):
         # Shuffled within the subject; where the classes do not divide the clips, the odd ones go round from
         # subject to subject.
         rng = np.random.default_rng(np.random.SeedSequence([seed, form.stream, person]))
-        labels = [emotions[(person + k) % len(emotions)] for k in range(clips)]
-        order = rng.permutation(clips)
+        labels = (
+            dealt[person - first]
+            if dealt is not None
+            else [emotions[(person + k) % len(emotions)] for k in range(clips or 0)]
+        )
+        order = rng.permutation(len(labels))
         plans += form.plan(person, [labels[i] for i in order], rng)
     return plans
 
@@ -356,10 +417,15 @@ def _write_clip(job: _Job) -> None:
         return
     rng = np.random.default_rng(np.random.SeedSequence([s["seed"], form.stream, plan.person, plan.index, 1]))
     amplitude = float(rng.uniform(*s["amplitude"]))
-    seconds = rng.uniform(*CLIP_SECONDS)
+    seconds = rng.uniform(*(s["seconds"] or CLIP_SECONDS))
     blink = bool(rng.random() < s["blinks"])
+    timing: tuple[int, int, int] | None = None
     # At low rates rounding can leave a drawn length too short; 0.34 s then gives way to what the expression needs.
-    length = max(1, round(seconds * s["fps"])) if s["fps"] >= 100 else None
+    length = max(1, round(seconds * s["fps"])) if s["fps"] >= 100 or s["seconds"] else None
+    if s["seconds"] and form.trimmed:
+        shown = max(3, round(seconds * s["fps"]))
+        apex = 1 + int(np.clip(round((shown - 1) * rng.uniform(0.40, 0.53)), 1, shown - 2))
+        timing, length = (1, apex, shown), shown + 2
     clip = make_clip(
         _cast[job.identity],
         plan.emotion,
@@ -373,6 +439,7 @@ def _write_clip(job: _Job) -> None:
         flicker=s["flicker"],
         noise=s["noise"],
         blink=blink,
+        timing=timing,
     )
     start, stop = 0, len(clip)
     if form.trimmed and clip.onset is not None and clip.offset is not None:
