@@ -3,7 +3,7 @@
 The rooms of the house are imported when they are first used, so ``import fleeting`` costs next to nothing:
 
 >>> import fleeting
->>> fleeting.models.list_models("model_*")
+>>> fleeting.models.list_models("model_a")
 ['model_a']
 """
 

@@ -1,0 +1,166 @@
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+
+from fleeting.errors import UsageError
+from fleeting.experiments import ExperimentConfig
+from fleeting.protocols import create_protocol, folds_of
+from fleeting.studies import Irawan2023, Talluri2022, list_studies, look_alikes, published, run_study
+from fleeting.studies.shapes import output_shapes
+from fleeting.studies.talluri2022 import _published_majority
+
+SETS = {name: f"{name}:/nowhere/{name}" for name in ("casme2", "smic", "samm")}
+
+
+@dataclass(frozen=True)
+class SmallTalluri(Talluri2022):
+    """The same study on sequences that train in seconds."""
+
+    def _config(self, *arguments, **options) -> ExperimentConfig:
+        config = super()._config(*arguments, **options)
+        small = config.recipe.model_copy(update={"frames": 27, "height": 32, "width": 32, "step": 2})
+        return config.model_copy(update={"recipe": small})
+
+
+@pytest.fixture(scope="session")
+def sets(tmp_path_factory):
+    return look_alikes(tmp_path_factory.mktemp("look-alikes"), ("casme2", "smic", "samm"), scale=0.1)
+
+
+def test_published_figures_are_the_papers():
+    table4 = published("talluri2022", "table4")
+    assert len(table4) == 24
+    assert table4[("3:combined:combined", "model_a")] == "88.2"
+    assert table4[("8:combined:samm", "model_c")] == "36.9"
+    assert published("talluri2022", "table3")[("casme2", "initial")] == "46.9"
+    assert published("irawan2023", "table4")[("0.7", "accuracy")] == "68.90"
+    with pytest.raises(UsageError, match="table1"):
+        published("talluri2022", "table9")
+
+
+def test_published_majority_is_what_the_class_counts_say():
+    # Always "negative" on SMIC is 70 of 164, always "disgust" on CASME II 63 of 123.
+    assert _published_majority("smic", "smic") == pytest.approx(70 / 164)
+    assert _published_majority("casme2", "casme2") == pytest.approx(63 / 123)
+    assert _published_majority("casme2", "samm") == pytest.approx(15 / 50)
+    assert _published_majority("combined", "combined") == pytest.approx(133 / 287)
+
+
+@pytest.mark.parametrize(
+    ("study", "model", "size"),
+    [("talluri2022", "model_a", (36, 128, 128)), ("irawan2023", "modified_micro_exp_stcnn", (10, 128, 128))],
+)
+def test_the_papers_shapes_are_ours(study, model, size):
+    frames, height, width = size
+    own = output_shapes(model, n_classes=3, n_frames=frames, height=height, width=width, in_channels=1)
+    assert [shape for _, shape in own] == list(published(study, "table2").values())
+
+
+@pytest.mark.parametrize("name", ["source-folds", "subject-source-folds"])
+def test_a_source_is_trained_on_and_everything_else_tested(name):
+    table = pd.DataFrame(
+        {
+            "dataset": ["smic"] * 30 + ["samm"] * 6 + ["casme2"] * 4,
+            "subject": [f"s{k // 3}" for k in range(40)],
+            "clip": [f"c{k}" for k in range(40)],
+            "emotion": ["happy", "disgust", "surprise"] * 13 + ["happy"],
+        }
+    )
+    folds = folds_of(create_protocol(name, folds=5, seed=0, source="smic"), table)
+    assert len(folds) == 5
+    tested = []
+    for fold in folds:
+        assert set(table["dataset"].iloc[fold.train]) == {"smic"}
+        rows = table.iloc[fold.test]
+        assert (rows["dataset"] != "smic").sum() == 10
+        tested += rows.index[rows["dataset"] == "smic"].tolist()
+    assert sorted(tested) == list(range(30))
+    with pytest.raises(UsageError, match="casme2, samm, smic"):
+        folds_of(create_protocol(name, source="smik"), table)
+
+
+def test_the_plan_trains_each_model_source_and_fold_once():
+    plan = Talluri2022(sets=SETS, only=("table4",), columns=("published",)).plan()
+    assert len(plan) * 5 == 45
+    assert len({run.name for run in plan}) == 9
+    everything = Talluri2022(sets=SETS).plan()
+    # Three columns of table 4, table 3's two initial runs (its apex runs are table 4's), figure 4's two.
+    assert len(everything) == 27 + 2 + 2
+    configs = {run.name: run.config for run in everything}
+    assert configs["model_a-casme2-published"].recipe.frames == 36
+    assert configs["model_a-smic-published"].recipe.frames == 26
+    assert configs["model_b-combined-published"].recipe.stored_shape == (30, 64, 64, 1)
+    assert configs["model_c-smic-motion"].recipe.motion == "difference"
+    assert configs["model_a-smic-independent"].protocol == "subject-source-folds"
+    assert configs["model_a-smic-published"].training.epochs == 100
+    assert configs["initial-smic"].recipe.window == "initial"
+
+
+def test_a_missing_set_plans_what_can_be_run():
+    names = {run.name for run in Talluri2022(sets={"smic": SETS["smic"]}).plan()}
+    assert "model_a-smic-published" in names
+    assert not any("casme2" in name or "combined" in name or "holdout" in name for name in names)
+
+
+def test_irawans_sweeps_share_their_middle():
+    plan = Irawan2023(sets={"smic": SETS["smic"]}, columns=("published",)).plan()
+    assert len(plan) == 7
+    epochs = sorted(run.config.training.epochs for run in plan)
+    assert epochs == [80, 100, 100, 100, 100, 100, 120]
+    assert {run.config.protocol for run in plan} == {"holdout"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sets": {}}, "--casme2, --smic, --samm"),
+        ({"sets": {"samn": "x"}}, "did you mean 'samm'"),
+        ({"sets": SETS, "only": ("table5",)}, "figure4, table3, table4"),
+        ({"sets": SETS, "columns": ("best",)}, "independent, motion, published"),
+        ({"sets": SETS, "epochs": 0}, "at least 1"),
+    ],
+)
+def test_impossible_studies_say_what_is_possible(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        Talluri2022(**arguments)
+
+
+def test_list_studies():
+    assert list_studies() == ["irawan2023", "talluri2022"]
+
+
+def test_a_study_of_look_alikes_fills_its_tables_and_resumes(sets, tmp_path, monkeypatch):
+    study = SmallTalluri(
+        sets=sets, epochs=1, look_alike=True, columns=("published", "independent"), models=("model_a",), folds=2
+    )
+    result = run_study(study, tmp_path / "study")
+    table = result.tables["table4-model_a"]
+    assert table["published_status"].eq("ok").all() and table["independent_status"].eq("ok").all()
+    assert table["published_accuracy"].between(0, 1).all()
+    assert table["published"].tolist()[2] == pytest.approx(0.882)
+    assert (table["published_low"] <= table["published_high"]).all()
+    # Scenario 4 tests a model that was trained on SMIC on all of SAMM.
+    assert table.set_index("scenario").loc["4", "published_clips"] == result.tables["table1"]["samm_found"].sum()
+    assert result.tables["table3"]["initial_status"].eq("ok").all()
+    assert result.tables["figure4"].groupby("run").size().tolist() == [1] * 5
+    content = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert [section["id"] for section in content["sections"]] == ["table1", "table2", "table3", "figure4", "table4"]
+    assert "look-alikes" in content["banners"][0]["text"][0]
+    monkeypatch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
+    again = run_study(study, tmp_path / "study")
+    assert again.tables["table4-model_a"].equals(table)
+    with pytest.raises(UsageError, match="holds another collection"):
+        run_study(SmallTalluri(sets=sets, epochs=2), tmp_path / "study")
+
+
+def test_rows_that_need_a_missing_set_are_not_run(sets, tmp_path):
+    part = {name: sets[name] for name in ("smic", "samm")}
+    study = SmallTalluri(
+        sets=part, epochs=1, only=("table4",), columns=("published",), models=("model_a",), folds=2, look_alike=True
+    )
+    table = run_study(study, tmp_path / "study").tables["table4-model_a"].set_index("scenario")
+    assert table.loc[["1", "4"], "published_status"].tolist() == ["ok", "ok"]
+    assert table.loc[["2", "3", "5", "6", "7", "8"], "published_status"].tolist() == ["not run"] * 6
+    assert table.loc["2"].filter(like="published_accuracy").isna().all()
