@@ -6,29 +6,20 @@ becomes a sentence in :attr:`RunData.problems`.
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleeting.errors import FleetingError
+from fleeting.reports.reading import FolderReader, as_dict, as_int, as_list, as_number, read_head
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["NotARunError", "Prediction", "RunData", "Sample", "UnitData", "read_run"]
+__all__ = ["Prediction", "RunData", "Sample", "UnitData", "read_run"]
 
-FORMAT = 1
 _MAX_IMAGE_BYTES = 4_000_000
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-
-
-class NotARunError(FleetingError):
-    """The folder holds no run, or one that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -105,29 +96,6 @@ class RunData:
         return as_dict(self.run.get("config"))
 
 
-def as_dict(value: Any) -> dict[str, Any]:
-    """``value`` if it is a dict, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """``value`` if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def as_number(value: Any) -> float:
-    """A float; NaN for what is none."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _as_int(value: Any) -> int | None:
-    number = as_number(value)
-    return int(number) if math.isfinite(number) else None
-
-
 def read_run(folder: str | os.PathLike[str]) -> RunData:
     """Read a run folder.
 
@@ -141,9 +109,9 @@ def read_run(folder: str | os.PathLike[str]) -> RunData:
         If there is no ``run.json``, or it is damaged or of another format.
     """
     path = Path(folder)
-    run = _read_run_json(path)
+    run = read_head(path, ["run.json"])
     problems: list[str] = []
-    reader = _Reader(path, problems)
+    reader = _RunReader(path, problems)
     summary = as_dict(reader.json("summary.json", optional=True))
     return RunData(
         path=path,
@@ -159,88 +127,13 @@ def read_run(folder: str | os.PathLike[str]) -> RunData:
     )
 
 
-def _read_run_json(path: Path) -> dict[str, Any]:
-    if not path.is_dir():
-        found = "is a file" if path.is_file() else "does not exist"
-        raise NotARunError(f"{path} {found}; expected the run folder that `fleeting evaluate --out` wrote")
-    file = path / "run.json"
-    try:
-        run = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        inside = sorted(item.name for item in path.iterdir())
-        found = ", ".join(inside[:5]) + (" …" if len(inside) > 5 else "") if inside else "nothing"
-        raise NotARunError(
-            f"{path} is not a run folder: it has no run.json (found: {found}); expected the folder that "
-            "`fleeting evaluate --out` wrote"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise NotARunError(
-            f"{file} cannot be read ({error}); expected JSON. Run the evaluation again into a new folder"
-        ) from error
-    if not isinstance(run, dict) or run.get("format") != FORMAT:
-        stated = run.get("format") if isinstance(run, dict) else type(run).__name__
-        raise NotARunError(
-            f"{file} states run format {stated!r}; this version reads {FORMAT}: use the one that wrote it"
-        )
-    return run
-
-
-class _Reader:
-    """Reads files below one folder; what cannot be read is written down instead of raised."""
-
-    def __init__(self, path: Path, problems: list[str]) -> None:
-        self.path = path
-        self.problems = problems
-
-    def _text(self, name: str, optional: bool) -> str | None:
-        try:
-            return (self.path / name).read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            if not optional:
-                self.problems.append(f"{name} is missing.")
-        except (OSError, ValueError) as error:
-            self.problems.append(f"{name} cannot be read ({error}).")
-        return None
-
-    def json(self, name: str, optional: bool = False) -> Any:
-        text = self._text(name, optional)
-        if text is None:
-            return None
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            self.problems.append(f"{name} is damaged ({error}).")
-            return None
-
-    def table(self, name: str, required: Sequence[str], optional: bool = False) -> list[dict[str, str]]:
-        text = self._text(name, optional)
-        if text is None:
-            return []
-        rows: list[dict[str, str]] = []
-        broken = 0
-        try:
-            parsed = csv.DictReader(StringIO(text, newline=""))
-            missing = [column for column in required if column not in (parsed.fieldnames or [])]
-            if missing:
-                self.problems.append(f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
-                return []
-            for row in parsed:
-                if None in row or any(value is None for value in row.values()):
-                    broken += 1
-                else:
-                    rows.append(row)
-        except csv.Error as error:
-            self.problems.append(f"{name} is damaged after {len(rows)} rows ({error}).")
-        if broken:
-            self.problems.append(
-                f"{name} is damaged: {broken} of {broken + len(rows)} rows are not whole and left out."
-            )
-        return rows
+class _RunReader(FolderReader):
+    """Reads the parts of a run."""
 
     def unit(self, listed: dict[str, Any]) -> UnitData:
         key = str(listed.get("key", ""))
-        fold, seed = _as_int(listed.get("fold")) or 0, _as_int(listed.get("seed")) or 0
-        n_train, n_test = _as_int(listed.get("n_train")), _as_int(listed.get("n_test"))
+        fold, seed = as_int(listed.get("fold")) or 0, as_int(listed.get("seed")) or 0
+        n_train, n_test = as_int(listed.get("n_train")), as_int(listed.get("n_test"))
         if not key or Path(key).name != key or key in (".", ".."):
             self.problems.append(f"run.json lists a unit with the impossible key {key!r}.")
             return UnitData(key, fold, seed, n_train, n_test)
@@ -259,7 +152,7 @@ class _Reader:
             finished=True,
             collapsed=collapse.get("collapsed") is True,
             reasons=tuple(str(reason) for reason in as_list(collapse.get("reasons"))),
-            collapse_epoch=_as_int(collapse.get("epoch")),
+            collapse_epoch=as_int(collapse.get("epoch")),
             majority_class=str(majority.get("class", "")),
             majority_accuracy=as_number(majority.get("accuracy")),
             seconds=as_number(done.get("seconds")),

@@ -9,20 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-from markupsafe import Markup
-
 from fleeting.files import write_text
 from fleeting.reports import wording
 from fleeting.reports.charts import Reference, Series, line_chart
-from fleeting.reports.folder import Prediction, RunData, UnitData, as_dict, as_list, as_number, read_run
+from fleeting.reports.folder import Prediction, RunData, UnitData, read_run
+from fleeting.reports.reading import as_dict, as_list, as_number
+from fleeting.reports.templating import fill
 
 if TYPE_CHECKING:
     import os
 
 __all__ = ["render_html", "render_report"]
 
-_TEMPLATES = Path(__file__).with_name("templates")
 _COLOURS = 7  # of the palette in style.css
 _METRICS = ("accuracy", "uf1", "uar")
 
@@ -57,17 +55,7 @@ def render_html(run: RunData) -> str:
     ----------
     run : what :func:`~fleeting.reports.read_run` found.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for helper in (wording.figure, wording.interval, wording.plural, wording.value, wording.seconds, wording.moment):
-        environment.filters[helper.__name__] = helper
-    css, script = (Markup((_TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "script.js"))
-    return environment.get_template("report.html.j2").render(css=css, script=script, **_context(run))
+    return fill("report.html.j2", _context(run))
 
 
 def _context(run: RunData) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleeting.reports.folder import RunData, as_dict, as_number
+from fleeting.reports.reading import as_dict, as_number
+
+if TYPE_CHECKING:
+    from fleeting.reports.folder import RunData
 
 __all__ = ["figure", "interval", "listed", "model_title", "moment", "plural", "recipe_sentence", "seconds", "value"]
 

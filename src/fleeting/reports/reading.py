@@ -1,0 +1,137 @@
+"""Files of a run or study folder as they are found: whole, missing, or damaged in places."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from fleeting.errors import FleetingError
+
+__all__ = ["FolderReader", "NotARunError", "as_dict", "as_int", "as_list", "as_number", "read_head"]
+
+FORMAT = 1
+_WROTE = {"run.json": "fleeting evaluate --out", "study.json": "fleeting study --out"}
+
+
+class NotARunError(FleetingError):
+    """The folder holds neither a run nor a study, or one that cannot be read."""
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """``value`` if it is a dict, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """``value`` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_number(value: Any) -> float:
+    """A float; NaN for what is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def as_int(value: Any) -> int | None:
+    """A whole number; ``None`` for what is none."""
+    number = as_number(value)
+    return int(number) if math.isfinite(number) else None
+
+
+def read_head(path: Path, names: Sequence[str] = ("study.json", "run.json")) -> dict[str, Any]:
+    """The file that says what a folder holds: the first of ``names`` that is there.
+
+    Raises
+    ------
+    NotARunError
+        If none is there, or the one that is cannot be read or is of another format.
+    """
+    if not path.is_dir():
+        found = "is a file" if path.is_file() else "does not exist"
+        raise NotARunError(f"{path} {found}; expected the run folder that `{_WROTE[names[-1]]}` wrote")
+    file = next((path / name for name in names if (path / name).exists()), None)
+    if file is None:
+        inside = sorted(item.name for item in path.iterdir())
+        found = ", ".join(inside[:5]) + (" …" if len(inside) > 5 else "") if inside else "nothing"
+        expected = " or ".join(f"`{_WROTE[name]}`" for name in reversed(names))
+        raise NotARunError(
+            f"{path} is not a run folder: it has no {' and no '.join(reversed(names))} (found: {found}); expected the "
+            f"folder that {expected} wrote"
+        )
+    try:
+        head = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise NotARunError(
+            f"{file} cannot be read ({error}); expected JSON. Run the same again into a new folder"
+        ) from error
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        stated = head.get("format") if isinstance(head, dict) else type(head).__name__
+        kind = file.stem
+        raise NotARunError(
+            f"{file} states {kind} format {stated!r}; this version reads {FORMAT}: use the one that wrote it"
+        )
+    return head
+
+
+class FolderReader:
+    """Reads files below one folder; what cannot be read is written down in ``problems`` instead of raised."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self.path = path
+        self.problems = problems
+
+    def text(self, name: str, optional: bool) -> str | None:
+        """A file as text; ``None`` if there is none or it cannot be read."""
+        try:
+            return (self.path / name).read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            if not optional:
+                self.problems.append(f"{name} is missing.")
+        except (OSError, ValueError) as error:
+            self.problems.append(f"{name} cannot be read ({error}).")
+        return None
+
+    def json(self, name: str, optional: bool = False) -> Any:
+        """What a JSON file holds; ``None`` if it cannot be read."""
+        text = self.text(name, optional)
+        if text is None:
+            return None
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            self.problems.append(f"{name} is damaged ({error}).")
+            return None
+
+    def table(self, name: str, required: Sequence[str], optional: bool = False) -> list[dict[str, str]]:
+        """The rows of a CSV file that are whole; none if it lacks a column of ``required``."""
+        text = self.text(name, optional)
+        if text is None:
+            return []
+        rows: list[dict[str, str]] = []
+        broken = 0
+        try:
+            parsed = csv.DictReader(StringIO(text, newline=""))
+            missing = [column for column in required if column not in (parsed.fieldnames or [])]
+            if missing:
+                self.problems.append(f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+                return []
+            for row in parsed:
+                if None in row or any(value is None for value in row.values()):
+                    broken += 1
+                else:
+                    rows.append(row)
+        except csv.Error as error:
+            self.problems.append(f"{name} is damaged after {len(rows)} rows ({error}).")
+        if broken:
+            self.problems.append(
+                f"{name} is damaged: {broken} of {broken + len(rows)} rows are not whole and left out."
+            )
+        return rows

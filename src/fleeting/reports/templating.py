@@ -1,0 +1,30 @@
+"""Filling a page's template: every value is escaped, every name must be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from fleeting.reports import wording
+
+__all__ = ["fill"]
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_FILTERS = (wording.figure, wording.interval, wording.plural, wording.value, wording.seconds, wording.moment)
+
+
+def fill(template: str, context: dict[str, Any]) -> str:
+    """The page as text; style and script are part of it."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {helper.__name__: helper for helper in _FILTERS}
+    css, script = (Markup((_TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "script.js"))
+    return environment.get_template(template).render(css=css, script=script, **context)
