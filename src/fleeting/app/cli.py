@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from fleeting._version import __version__
 from fleeting.app.common import config_from, given, observer_on, recipe_from
+from fleeting.app.data import data_app
 from fleeting.app.screen import Screen
 from fleeting.app.study import study_app, sweep
 from fleeting.errors import FleetingError, UsageError
@@ -27,6 +28,7 @@ app = App(
     help_format="plaintext",
 )
 
+app.command(data_app, sort_key=1.5)
 app.command(study_app)
 app.command(sweep, sort_key=5.2)
 

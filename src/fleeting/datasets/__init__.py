@@ -1,8 +1,10 @@
 """Data sets: one file each; ``open_dataset("KIND:PATH")`` finds the right one."""
 
 from fleeting.datasets.base import Dataset, Problem, WrongFolderError
+from fleeting.datasets.casme2 import Casme2
 from fleeting.datasets.folder import Folder
 from fleeting.datasets.registry import list_datasets, load_clips, open_dataset, register_dataset
+from fleeting.datasets.samm import Samm
 from fleeting.datasets.schemes import (
     Discrepancy,
     apply_scheme,
@@ -12,15 +14,22 @@ from fleeting.datasets.schemes import (
     scheme_classes,
     scheme_discrepancies,
 )
+from fleeting.datasets.smic import Smic
 from fleeting.datasets.synthetic import Synthetic, Truth
+from fleeting.datasets.verification import Count, Verification
 
 __all__ = [
+    "Casme2",
+    "Count",
     "Dataset",
     "Discrepancy",
     "Folder",
     "Problem",
+    "Samm",
+    "Smic",
     "Synthetic",
     "Truth",
+    "Verification",
     "WrongFolderError",
     "apply_scheme",
     "left_out",

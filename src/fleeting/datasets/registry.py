@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 
 from fleeting.clips import Clip
 from fleeting.datasets.base import Dataset
+from fleeting.datasets.casme2 import Casme2
 from fleeting.datasets.folder import Folder
+from fleeting.datasets.samm import Samm
+from fleeting.datasets.smic import Smic
 from fleeting.datasets.synthetic import Synthetic
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.plugins import load_announced
@@ -16,8 +19,6 @@ __all__ = ["list_datasets", "load_clips", "open_dataset", "register_dataset"]
 Loader = Callable[[str], Dataset]
 
 _loaders: dict[str, Loader] = {}
-# Known by name, so that asking for one says more than "unknown".
-_PLANNED = {"casme2": "CASME II", "smic": "SMIC", "samm": "SAMM"}
 
 
 def register_dataset(kind: str, loader: Loader) -> None:
@@ -63,11 +64,6 @@ def open_dataset(spec: str) -> Dataset:
         )
     if kind not in _loaders:
         load_announced()
-    if kind not in _loaders and kind in _PLANNED:
-        raise UsageError(
-            f"the loader of {_PLANNED[kind]} ({kind}) is not in this version yet; it has {', '.join(list_datasets())}. "
-            f"With a table of your own, folder:{path} reads any folder of clips"
-        )
     if kind not in _loaders:
         raise unknown_choice("kind of data set", kind, _loaders)
     return _loaders[kind](path)
@@ -104,5 +100,15 @@ def load_clips(specs: Sequence[str]) -> list[Clip]:
     return clips
 
 
+def _smic(subset: str) -> Loader:
+    return lambda path: Smic(path, subset=subset)
+
+
+register_dataset("casme2", Casme2)
 register_dataset("folder", Folder)
+register_dataset("samm", Samm)
+register_dataset("smic", Smic)
+register_dataset("smic-hs-e", _smic("HS-E"))
+register_dataset("smic-vis", _smic("VIS"))
+register_dataset("smic-nir", _smic("NIR"))
 register_dataset("synthetic", Synthetic)

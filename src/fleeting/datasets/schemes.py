@@ -142,9 +142,7 @@ def scheme_discrepancies(clips: Iterable[Clip] | pd.DataFrame, scheme: str) -> l
     clips : clips or their table (:func:`fleeting.clips.clips_table`), before or after :func:`apply_scheme`.
     scheme : one of :func:`list_schemes`.
     """
-    rows = (
-        [(c.dataset, c.subject, c.name, c.emotion) for c in clips] if not hasattr(clips, "columns") else _tuples(clips)
-    )
+    rows = _rows(clips)
     counts = Counter((row[0], _label(scheme, *row)[0]) for row in rows)
     sets = list(dict.fromkeys(row[0] for row in rows))
     found = []
@@ -167,8 +165,12 @@ def scheme_discrepancies(clips: Iterable[Clip] | pd.DataFrame, scheme: str) -> l
     return found
 
 
-def _tuples(table: pd.DataFrame) -> list[tuple[str, str, str, str | None]]:
-    columns = [table[name] for name in ("dataset", "subject", "clip", "emotion")]
+def _rows(clips: Iterable[Clip] | pd.DataFrame) -> list[tuple[str, str, str, str | None]]:
+    import pandas as pd
+
+    if not isinstance(clips, pd.DataFrame):
+        return [(c.dataset, c.subject, c.name, c.emotion) for c in clips]
+    columns = [clips[name] for name in ("dataset", "subject", "clip", "emotion")]
     return [(str(d), str(s), str(c), e if isinstance(e, str) else None) for d, s, c, e in zip(*columns)]
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["Count", "Verification", "verify"]
 
 
+INCOMPLETE = (
+    "unpack the rest of the release; if your release itself differs, nothing: studies use and report what is here"
+)
+
+
 @dataclass(frozen=True)
 class Count:
     """Clips of one class, or of one subject.
@@ -96,7 +101,8 @@ class Verification:
             yield "  " + "   ".join(cells[start : start + 10])
         if self.discrepancies:
             yield ""
-            yield from (f"differs: {sentence}" for sentence in self.discrepancies)
+            yield f"- differs from what is known: {'; '.join(self.discrepancies)}"
+            yield f"  To do: {INCOMPLETE}"
         for remedy, group in self._by_remedy().items():
             yield ""
             yield from (f"- {problem}" for problem in group)

@@ -1,0 +1,177 @@
+"""CASME II: spontaneous micro-expressions at 200 frames a second.
+
+Format
+    ``CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`` (onset to offset and a little more; numbers of the whole recording),
+    ``CASME2-RAW/sub01/EP02_01f/img001.jpg`` (the whole recording), ``Cropped/sub01/EP02_01f/reg_img46.jpg`` (faces,
+    registered). 640×480 pixels, 26 subjects, 255 clips. ``CASME2-coding-20140508.xlsx`` (or the copy of 2019) has the
+    columns Subject, Filename, OnsetFrame, ApexFrame, OffsetFrame, Action Units, Estimated Emotion;
+    ``CASME2-ObjectiveClasses.xlsx`` has Subject, Filename, Objective Class.
+Please cite
+    Yan, W.-J., Li, X., Wang, S.-J., Zhao, G., Liu, Y.-J., Chen, Y.-H., Fu, X.: CASME II: An Improved Spontaneous
+    Micro-Expression Database and the Baseline Evaluation. PLoS ONE 9(1): e86041, 2014.
+Licence
+    For academic research, under a release agreement. Not to be passed on; faces of some subjects may not be published.
+Access
+    A person with a permanent position signs the agreement and sends it to the authors:
+    http://fu.psych.ac.cn/CASME/casme2-en.php (or http://casme.psych.ac.cn).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fleeting.datasets.base import Problem
+from fleeting.datasets.disk import Place, ReleasedDataset, Row
+from fleeting.datasets.facts import documented
+from fleeting.datasets.sheets import Sheet, SheetError, read_sheets
+
+__all__ = ["Casme2"]
+
+CODING = "CASME2-coding-20140508.xlsx"
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("OnsetFrame",),
+    "apex": ("ApexFrame", "ApexFrame1"),
+    "offset": ("OffsetFrame",),
+    "action_units": ("Action Units",),
+    "emotion": ("Estimated Emotion",),
+}
+_OBJECTIVE = {"subject": ("Subject",), "clip": ("Filename",), "objective": ("Objective Class", "Objective Classes")}
+
+
+@documented
+class Casme2(ReleasedDataset):
+    """CASME II.
+
+    The complete set has {counts:casme2}. Clips are named by the subject's number and the folder, as in
+    ``casme2/01/EP02_01f``.
+
+    Parameters
+    ----------
+    root : the folder that holds it; one a few levels above or below will do.
+    variant : ``selected`` (the default where it is there), ``raw`` or ``cropped``.
+
+    Raises
+    ------
+    WrongFolderError
+        If neither frames nor the coding sheet are below the folder.
+    UsageError
+        If there is no such folder, or no frames of that variant.
+    """
+
+    name = kind = "casme2"
+    title = "CASME II"
+    fps = 200.0
+    variants = ("selected", "raw", "cropped")
+    known_subjects = tuple(f"{i:02d}" for i in range(1, 27))
+    expected = f"CASME2_RAW_selected/sub01/EP02_01f/img46.jpg and {CODING}"
+
+    def _find(self, place: Place) -> tuple[str, str] | None:
+        match = re.fullmatch(r"sub ?(\d{1,2})", place.above[0], re.I) if place.above else None
+        if match is None:
+            return None
+        variant = "cropped" if place.cropped else "raw"
+        for name in (above.lower() for above in place.above[1:]):
+            if "select" in name or "crop" in name or re.search(r"casme.*raw", name):
+                variant = "selected" if "select" in name else "cropped" if "crop" in name else "raw"
+                break
+        return variant, _key(match.group(1), place.name)
+
+    def _is_annotation(self, path: Path) -> bool:
+        name = path.name.lower()
+        return bool(re.search(r"casme ?_?-?(2|ii)(?!i)", name)) and "objective" not in name
+
+    def _key(self, row: Row) -> str:
+        return _key(row.subject, row.clip)
+
+    def layout(self) -> dict[str, str]:
+        """Where the frames and the coding sheet were found."""
+        return {**super().layout(), "table": str(self._sheet.path) if self._sheet else "none found"}
+
+    @property
+    def _sheet(self) -> Sheet | None:
+        found = self._sheets([])
+        return found[0] if found else None
+
+    def _sheets(self, problems: list[Problem]) -> list[Sheet]:
+        """The coding sheets, the newest copy first."""
+        found: list[Sheet] = []
+        for path in sorted(self.tables, key=lambda p: (_date(p), -len(p.parts)), reverse=True):
+            try:
+                found.append(read_sheets(path, _COLUMNS, optional=("action_units",))[0])
+            except SheetError as exc:
+                remedy = f"copy {CODING} again from the release"
+                problems.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
+        return found
+
+    def _rows(self, problems: list[Problem]) -> list[Row] | None:
+        faults: list[Problem] = []
+        sheets = self._sheets(faults)
+        # Another CASME spreadsheet beside a good coding sheet is nobody's problem.
+        problems += [] if sheets else faults
+        if not sheets:
+            problems.append(self._no_annotation(CODING))
+            return None
+        rows = self._of(sheets[0], problems)
+        for other in sheets[1:]:
+            self._compare(rows, self._of(other, []), sheets[0], other, problems)
+        return rows
+
+    def _of(self, sheet: Sheet, problems: list[Problem]) -> list[Row]:
+        rows = []
+        for number, cells in sheet.rows:
+            where = f"row {number} of {sheet.path.name}"
+            match = re.search(r"\d+", cells["subject"])
+            if match is None or not cells["clip"]:
+                reason = f"{where} names no subject or no clip ({cells['subject']!r}, {cells['clip']!r})"
+                remedy = "fill in the cell from the release's own spreadsheet, or delete the row"
+                problems.append(Problem(self.name, cells["subject"], cells["clip"], reason, True, remedy, "row"))
+                continue
+            subject, clip = f"{int(match.group()):02d}", cells["clip"]
+            emotion = self._emotion(cells["emotion"], where, subject, clip, problems)
+            times = {name: cells[name] for name in ("onset", "apex", "offset")}
+            rows.append(Row(where, subject, clip, emotion, cells.get("action_units", ""), times))
+        return rows
+
+    def _compare(self, rows: list[Row], others: list[Row], ours: Sheet, theirs: Sheet, problems: list[Problem]) -> None:
+        """Tell where a second copy of the coding sheet says something else."""
+        there = {_key(row.subject, row.clip): row for row in others}
+        differs = []
+        for row in rows:
+            other = there.get(_key(row.subject, row.clip))
+            if other is None or (other.emotion, other.frames) != (row.emotion, row.frames):
+                differs.append(f"{row.subject}/{row.clip}")
+        if differs:
+            more = ", ..." if len(differs) > 5 else ""
+            reason = (
+                f"{theirs.path.name} differs from {ours.path.name}, which is used, in {len(differs)} clips: "
+                f"{', '.join(differs[:5])}{more}"
+            )
+            remedy = "move the copy that should not be used out of the folder"
+            problems.append(Problem(self.name, "", "", reason, False, remedy, "spreadsheet"))
+
+    def objective_classes(self) -> dict[str, int]:
+        """Objective class (Davison et al. 2018) of each clip by its key; empty without CASME2-ObjectiveClasses.xlsx."""
+        found: dict[str, int] = {}
+        for path in (*self.tree.tables, *self.tree.tables_above):
+            if "objective" not in path.name.lower() or "casme" not in path.name.lower():
+                continue
+            try:
+                rows = read_sheets(path, _OBJECTIVE)[0].rows
+            except SheetError:
+                continue
+            for _, cells in rows:
+                if cells["subject"].isdigit() and cells["objective"].isdigit():
+                    found[f"{self.name}/{int(cells['subject']):02d}/{cells['clip']}"] = int(cells["objective"])
+        return found
+
+
+def _key(subject: str, clip: str) -> str:
+    return f"{int(subject)}/{clip.strip().lower()}"
+
+
+def _date(path: Path) -> str:
+    match = re.search(r"(20\d{6})", path.name)
+    return match.group(1) if match else ""
