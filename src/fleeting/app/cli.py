@@ -28,7 +28,7 @@ app = App(
     help_format="plaintext",
 )
 
-app.command(data_app, sort_key=1.5)
+app.command(data_app)
 app.command(study_app)
 app.command(sweep, sort_key=5.2)
 

@@ -14,6 +14,7 @@ data_app = App(
     name="data",
     help="Look at data sets on disk.\n\nExample: fleeting data check casme2 /data/CASME2",
     help_format="plaintext",
+    sort_key=1.5,
 )
 
 
