@@ -1,4 +1,4 @@
-"""Model-A against the same network in Keras, an independent implementation."""
+"""Every network against the same one in Keras, an independent implementation."""
 
 from __future__ import annotations
 
@@ -11,30 +11,51 @@ import pytest
 import torch
 
 from fleeting.models import create_model
+from fleeting.training import TrainingConfig
+from fleeting.training.optim import build_optimizer
 
 sys.path.insert(0, str(Path(__file__).parent))
-from keras_reference import copy_back, copy_weights, keras_model_a, pairs, to_torch
+from keras_reference import KERAS, copy_back, copy_weights, pairs, to_torch
 
-# (frames, height, width, channels): with what is left over by the poolings, and not square.
-SIZES = [(11, 20, 29, 1), (9, 18, 12, 3)]
+# Name, (frames, height, width, channels), options: with what is left over by the poolings, and not square.
+CASES = [
+    ("model_a", (11, 20, 29, 1), {}),
+    ("model_a", (9, 18, 12, 3), {}),
+    ("split_model", (29, 28, 54, 1), {}),
+    ("split_model", (27, 29, 27, 3), {}),
+    ("model_b", (24, 13, 17, 1), {}),
+    ("model_b", (17, 9, 5, 3), {}),
+    ("model_c", (10, 20, 29, 1), {}),
+    ("model_c", (18, 9, 11, 3), {}),
+    ("model_c", (11, 21, 31, 1), {"padding": "valid"}),
+    ("micro_exp_stcnn", (20, 17, 14, 1), {}),
+    ("micro_exp_stcnn", (18, 9, 8, 3), {}),
+    ("micro_exp_fusenet_intermediate", (18, 20, 14, 1), {}),
+    ("micro_exp_fusenet_intermediate", (20, 16, 9, 3), {"activation": "relu"}),
+    ("micro_exp_fusenet_late", (18, 20, 14, 1), {}),
+    ("micro_exp_fusenet_late", (20, 16, 9, 3), {"activation": "relu"}),
+    ("modified_micro_exp_stcnn", (10, 22, 27, 1), {}),
+    ("modified_micro_exp_stcnn", (15, 8, 20, 3), {}),
+]
+IDS = ["-".join([name, "x".join(map(str, size)), *options.values()]) for name, size, options in CASES]
 
 
-def both(size, seed=0):
+def both(name, size, options=None, seed=0):
     frames, height, width, channels = size
+    options = options or {}
     keras.utils.set_random_seed(seed)
-    reference = keras_model_a(*size)
+    reference = KERAS[name](size, **options)
     rng = np.random.default_rng(seed)
-    for name, variable in pairs(reference).items():
+    for part, variable in pairs(reference).items():
         # Nothing may hide behind zeros and ones; negative gammas included.
-        if name.endswith(("bias", "running_mean")):
+        if part.endswith(("bias", "running_mean")):
             variable.assign(rng.normal(0, 0.3, variable.shape))
-        elif name.endswith("running_var"):
+        elif part.endswith("running_var"):
             variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif "norm.weight" in name:
+        elif "norm.weight" in part:
             variable.assign(rng.uniform(0.5, 1.5, variable.shape) * rng.choice([-1, 1], variable.shape))
-    model = create_model(
-        "model_a", n_frames=frames, height=height, width=width, in_channels=channels, dropout=0.0, seed=seed
-    )
+    sizes = {"n_frames": frames, "height": height, "width": width, "in_channels": channels}
+    model = create_model(name, **sizes, dropout=0.0, seed=seed, **options)
     copy_weights(reference, model)
     return reference, model
 
@@ -53,42 +74,60 @@ def close(ours, theirs, tolerance=1e-4):
     assert np.abs(ours - theirs).max() <= tolerance * scale
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("training", [False, True])
-def test_same_weights_same_output(size, training):
-    reference, model = both(size)
-    x, ours = batch(size)
-    model.train(training)
-    close(model(ours), reference(x, training=training).detach(), 1e-5)
+@pytest.mark.parametrize(("name", "size", "options"), CASES, ids=IDS)
+class TestSameFunction:
+    def test_same_weights_same_output(self, name, size, options):
+        reference, model = both(name, size, options)
+        x, ours = batch(size)
+        with torch.no_grad():
+            for training in (False, True):
+                close(model.train(training)(ours), reference(x, training=training), 1e-5)
+
+    def test_same_gradient_of_every_parameter(self, name, size, options):
+        reference, model = both(name, size, options)
+        x, ours = batch(size)
+        target = torch.tensor([0, 2, 1])
+        loss = torch.nn.functional.cross_entropy(model.train()(ours), target)
+        loss.backward()
+        theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(target, reference(x, training=True))
+        theirs.backward()
+        assert loss.item() == pytest.approx(theirs.item(), rel=1e-5)
+        named = pairs(reference)
+        for part, parameter in model.named_parameters():
+            close(parameter.grad, to_torch(named[part].value.grad.numpy()))
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_same_gradient_of_every_parameter(size):
-    reference, model = both(size)
-    x, ours = batch(size)
-    target = torch.tensor([0, 2, 1])
-    loss = torch.nn.functional.cross_entropy(model.train()(ours), target)
-    loss.backward()
-    theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(target, reference(x, training=True))
-    theirs.backward()
-    assert loss.item() == pytest.approx(theirs.item(), rel=1e-5)
-    named = pairs(reference)
-    for name, parameter in model.named_parameters():
-        close(parameter.grad, to_torch(named[name].value.grad.numpy()))
+def keras_optimizer(config):
+    """What the paper's authors would have written."""
+    rate = keras.optimizers.schedules.InverseTimeDecay(config.learning_rate, decay_steps=1, decay_rate=config.decay)
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=config.nesterov)
 
 
-def test_same_weights_and_running_statistics_after_training_steps():
-    from fleeting.training import SGD
-
-    size = (9, 18, 18, 1)
-    reference, model = both(size)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("model_a", (9, 18, 18, 1)),
+        ("split_model", (27, 27, 27, 1)),
+        ("model_b", (17, 8, 8, 1)),
+        ("model_c", (9, 18, 18, 1)),
+        ("micro_exp_stcnn", (18, 8, 8, 1)),
+        ("micro_exp_fusenet_intermediate", (17, 16, 8, 1)),
+        ("micro_exp_fusenet_late", (17, 16, 8, 1)),
+        ("modified_micro_exp_stcnn", (10, 20, 14, 1)),
+    ],
+)
+def test_same_weights_and_running_statistics_after_steps_of_the_papers_training(name, size):
+    config = TrainingConfig.for_model(name)
+    reference, model = both(name, size)
     copy_back(model, reference)
     reference.compile(
-        optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=keras_optimizer(config), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
-    optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
+    optimizer = build_optimizer(model.parameters(), config)
     model.train()
+    first = {part: value.clone() for part, value in model.state_dict().items()}
     for step in range(6):
         x, ours = batch(size, n=4, seed=step)
         target = np.array([0, 1, 2, step % 3])
@@ -97,15 +136,18 @@ def test_same_weights_and_running_statistics_after_training_steps():
         torch.nn.functional.cross_entropy(model(ours), torch.from_numpy(target)).backward()
         optimizer.step()
     named, state = pairs(reference), model.state_dict()
-    for name, variable in named.items():
-        close(state[name], to_torch(keras.ops.convert_to_numpy(variable)))
+    for part, variable in named.items():
+        close(state[part], to_torch(keras.ops.convert_to_numpy(variable)))
+        assert not torch.equal(state[part], first[part]), part
     x, ours = batch(size, seed=9)
-    close(model.eval()(ours), reference(x, training=False).detach())
+    with torch.no_grad():
+        close(model.eval()(ours), reference(x, training=False))
 
 
-def test_same_output_at_the_size_of_table_2():
-    size = (36, 128, 128, 1)
-    reference, model = both(size)
+@pytest.mark.parametrize("name", ["model_a", "modified_micro_exp_stcnn"])
+def test_same_output_at_the_size_of_the_published_table(name):
+    size = {"model_a": (36, 128, 128, 1), "modified_micro_exp_stcnn": (10, 128, 128, 1)}[name]
+    reference, model = both(name, size)
     x, ours = batch(size, n=1)
     with torch.no_grad():
         close(model.eval()(ours), reference(x, training=False))

@@ -1,4 +1,7 @@
-"""Convolution, ReLU, batch normalisation and max-pooling as one step of training.
+"""Convolution, ReLU and max-pooling in one go, with and without batch normalisation.
+
+Without it, ReLU comes after the pooling, on a tensor 27 times smaller: both only ever pick or raise, so the order makes
+no difference to the values or the gradients.
 
 Normalising a channel is an affine map, so it may come after the pooling, on a tensor 27 times smaller, as long as its
 mean and variance are those of the tensor before: ``max(a * r + b)`` is ``a * max(r) + b``, or ``a * min(r) + b`` where
@@ -11,13 +14,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from fleeting.models.layers import BatchNorm, Conv3d
+from fleeting.models.layers import BatchNorm, Conv3d, as_ndhwc
 
-__all__ = ["conv_relu_norm_pool"]
+__all__ = ["ConvPool", "conv_relu_norm_pool"]
 
 _COLUMN = (1, -1, 1, 1, 1)
 
@@ -25,9 +28,16 @@ _COLUMN = (1, -1, 1, 1, 1)
 class _ConvReluNormPool(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, gamma: Tensor, beta: Tensor, eps: float, pool: int
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        eps: float,
+        padding: list[int],
+        pool: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        padding = [size // 2 for size in weight.shape[2:]]
         active = F.conv3d(x, weight, bias, padding=padding).relu_()
         rows = active.flatten(2)
         count = rows.shape[0] * rows.shape[2]
@@ -67,7 +77,7 @@ class _ConvReluNormPool(torch.autograd.Function):
         d_x, d_weight, d_bias = torch.ops.aten.convolution_backward(
             d_active, x, weight, [len(gamma)], one, ctx.padding, one, False, none, 1, wanted
         )
-        return d_x, d_weight, d_bias, d_gamma, d_beta, None, None
+        return d_x, d_weight, d_bias, d_gamma, d_beta, None, None, None
 
 
 def conv_relu_norm_pool(x: Tensor, conv: Conv3d, norm: BatchNorm, pool: int) -> Tensor:
@@ -76,18 +86,49 @@ def conv_relu_norm_pool(x: Tensor, conv: Conv3d, norm: BatchNorm, pool: int) -> 
     Parameters
     ----------
     x : ``(N, C, T, H, W)``, channels first in memory.
-    conv : an odd kernel, stride 1, and padding that keeps time and space.
+    conv : stride 1, zero padding given as numbers.
     norm : its variance is taken as ``E[r^2] - E[r]^2`` here, as Keras does.
     pool : kernel and stride of the pooling, without padding.
 
     Returns
     -------
-    ``(N, filters, T // pool, H // pool, W // pool)``.
+    ``(N, filters, T // pool, H // pool, W // pool)`` of the convolution's ``(T, H, W)``.
     """
-    assert conv.bias is not None
+    assert conv.bias is not None and not isinstance(conv.padding, str)
     out, mean, variance = _ConvReluNormPool.apply(  # type: ignore[no-untyped-call]
-        x, conv.weight, conv.bias, norm.weight, norm.bias, norm.eps, pool
+        x, conv.weight, conv.bias, norm.weight, norm.bias, norm.eps, list(conv.padding), pool
     )
     norm.update_statistics(mean, variance)
     result: Tensor = out
     return result
+
+
+class _ChannelsLastConv3d(Conv3d):
+    """The same convolution, channels last in memory."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``(N, C, T, H, W)`` to ``(N, filters, T', H', W')``."""
+        out: Tensor = self._conv_forward(as_ndhwc(input), as_ndhwc(self.weight), self.bias)
+        return out
+
+
+class ConvPool(nn.Module):
+    """Convolution without padding, ReLU, max-pooling without padding.
+
+    Parameters
+    ----------
+    in_channels, filters : of the convolution, Glorot uniform at first.
+    kernel : ``(T, H, W)``.
+    pool : kernel and stride of the pooling; what is left over is dropped.
+    """
+
+    def __init__(self, in_channels: int, filters: int, kernel: tuple[int, int, int], pool: int) -> None:
+        super().__init__()
+        self.conv = _ChannelsLastConv3d(in_channels, filters, kernel)
+        self.pool = nn.MaxPool3d(pool)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, T, H, W)`` to ``(N, filters, (T - kernel + 1) // pool, ...)``."""
+        pooled: Tensor = self.relu(self.pool(self.conv(x)))
+        return pooled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ import torch
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.models.layers import initialise
 from fleeting.models.spec import InputShape, ModelSpec
-from fleeting.plugins import load_announced
+from fleeting.plugins import load_announced, source_digest
 
 __all__ = ["ModelInfo", "create_model", "list_models", "model_info", "register_model"]
 
@@ -30,6 +30,8 @@ class ModelInfo:
     paper : where it comes from, with section or table.
     training : the paper's hyper-parameters, as the fields of :class:`fleeting.training.TrainingConfig`.
     options : the network's own options with their defaults.
+    sizes : what the paper feeds it: ``n_frames``, ``height``, ``width``.
+    source : hash of the file of a network from outside, by which runs tell its versions apart; ``None`` for ours.
     """
 
     name: str
@@ -37,7 +39,11 @@ class ModelInfo:
     paper: str
     training: dict[str, Any]
     options: dict[str, Any]
+    sizes: dict[str, int] = field(default_factory=dict)
+    source: str | None = None
 
+
+SIZES = ("n_frames", "height", "width")
 
 Builder = Callable[..., torch.nn.Module]
 B = TypeVar("B", bound=Builder)
@@ -46,7 +52,9 @@ _BUILDERS: dict[str, Builder] = {}
 _INFOS: dict[str, ModelInfo] = {}
 
 
-def register_model(name: str, *, paper: str, training: Mapping[str, Any]) -> Callable[[B], B]:
+def register_model(
+    name: str, *, paper: str, training: Mapping[str, Any], sizes: tuple[int, int, int] = (36, 128, 128)
+) -> Callable[[B], B]:
     """Make a network known by name; use it as a decorator on a class or function that builds it.
 
     What is decorated takes an :class:`InputShape` first and the network's options, all with defaults, as keywords.
@@ -57,6 +65,7 @@ def register_model(name: str, *, paper: str, training: Mapping[str, Any]) -> Cal
     name : how :func:`create_model` calls it.
     paper : the source, with section or table.
     training : the paper's hyper-parameters, as fields of :class:`fleeting.training.TrainingConfig`.
+    sizes : frames, height and width that the paper feeds it, the defaults of :func:`create_model`.
 
     Raises
     ------
@@ -78,7 +87,8 @@ def register_model(name: str, *, paper: str, training: Mapping[str, Any]) -> Cal
             options[parameter.name] = parameter.default
         summary = (inspect.getdoc(builder) or name).splitlines()[0].rstrip(".")
         _BUILDERS[name] = builder
-        _INFOS[name] = ModelInfo(name, summary, paper, dict(training), options)
+        named = dict(zip(SIZES, sizes, strict=True))
+        _INFOS[name] = ModelInfo(name, summary, paper, dict(training), options, named, source=source_digest(builder))
         return builder
 
     return register
@@ -95,7 +105,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def model_info(name: str) -> ModelInfo:
-    """Paper, training and options of a network.
+    """Paper, training, options and sizes of a network.
 
     Raises
     ------
@@ -118,9 +128,9 @@ def create_model(
     name: str,
     *,
     n_classes: int = 3,
-    n_frames: int = 36,
-    height: int = 128,
-    width: int = 128,
+    n_frames: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
     in_channels: int = 1,
     seed: int | torch.Generator = 0,
     **options: Any,
@@ -131,7 +141,8 @@ def create_model(
     ----------
     name : one of :func:`list_models`.
     n_classes : logits that come out, at least 2.
-    n_frames, height, width, in_channels : the sizes that go in.
+    n_frames, height, width : the sizes that go in; those of the paper by default, see ``model_info(name).sizes``.
+    in_channels : 1 for grey, 3 for RGB.
     seed : seed or CPU generator for the first weights. The same seed gives the same weights; PyTorch's global
         generator is neither used nor changed.
     options : the network's own, see ``model_info(name).options``.
@@ -156,10 +167,14 @@ def create_model(
     for option in options:
         if option not in info.options:
             raise unknown_choice(f"option of {name}", option, info.options)
-    shape = InputShape(n_classes, n_frames, height, width, in_channels)
+    given = {"n_frames": n_frames, "height": height, "width": width}
+    sizes = {**info.sizes, **{size: value for size, value in given.items() if value is not None}}
+    shape = InputShape(n_classes, in_channels=in_channels, **sizes)
     options = {**info.options, **options}
     # Layers draw first weights from the global generator when they are built; those are drawn again just below.
     with torch.random.fork_rng(devices=[]):
+        # Layers that `initialise` does not know keep what they draw here.
+        torch.default_generator.manual_seed(seed.initial_seed() if isinstance(seed, torch.Generator) else seed)
         model = _BUILDERS[name](shape, **options)
     initialise(model, seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed))
     model.spec = ModelSpec(name, shape, options)  # type: ignore[assignment]
