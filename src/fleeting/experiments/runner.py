@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.clips import Clip
-from fleeting.datasets import load_clips, open_dataset
+from fleeting.datasets import apply_scheme, left_out, load_clips, open_dataset
 from fleeting.errors import CollapseWarning, FleetingError, UsageError
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
@@ -25,7 +25,7 @@ from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
 from fleeting.experiments.unit import OnEpoch, UnitJob, fit, run_unit
 from fleeting.files import write_atomic, write_text
-from fleeting.models import create_model
+from fleeting.models import create_model, model_info
 from fleeting.parallel import Progress, map_jobs, resolve_jobs
 from fleeting.protocols import create_protocol, folds_of, split_notes
 from fleeting.sequences import Recipe, SequenceSet, film_strip, prepare
@@ -111,9 +111,10 @@ def prepare_clips(
                 notes.append(f"{problem}.")
     clips = list(clips)
     if config.scheme is not None:
-        from fleeting.datasets import apply_scheme
-
+        dropped = len(left_out(clips, config.scheme))
         clips = list(apply_scheme(clips, config.scheme))
+        if dropped:
+            notes.append(f"{dropped} clips have no label in the scheme {config.scheme} and were left out.")
     if not clips:
         raise UsageError(f"no clips in {', '.join(config.data) or 'what was given'}; expected annotated clips")
     repeated = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
@@ -256,6 +257,7 @@ def begin(
             "model": {
                 "name": config.model,
                 "options": config.model_options,
+                **_source(config),
                 "shape": shape,
                 "n_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
             },
@@ -282,6 +284,12 @@ def begin(
     return Begun(run, todo, len(units))
 
 
+def _source(config: ExperimentConfig) -> dict[str, str]:
+    """Which version of a network from outside this is; nothing for ours."""
+    source = model_info(config.model).source
+    return {} if source is None else {"source": source}
+
+
 def _unit(
     config: ExperimentConfig,
     classes: tuple[str, ...],
@@ -294,7 +302,7 @@ def _unit(
     labels = sequences.labels()
     content = {
         "recipe": sequences.store.folder.name,
-        "model": [config.model, config.model_options],
+        "model": [config.model, config.model_options, *_source(config).values()],
         "training": config.fitted_training.model_dump(mode="json"),
         "classes": classes,
         "device": config.device,

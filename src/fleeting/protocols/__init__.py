@@ -34,6 +34,7 @@ from fleeting.protocols.kfold import (
     SubjectKFoldProtocol,
 )
 from fleeting.protocols.registry import create_protocol, list_protocols, register_protocol
+from fleeting.protocols.source import SourceFolds, SubjectSourceFolds
 
 __all__ = [
     "CrossDatasetProtocol",
@@ -47,9 +48,11 @@ __all__ = [
     "ProtocolSplitter",
     "RepeatedHoldoutProtocol",
     "RepeatedSubjectHoldoutProtocol",
+    "SourceFolds",
     "StratifiedKFoldProtocol",
     "SubjectHoldoutProtocol",
     "SubjectKFoldProtocol",
+    "SubjectSourceFolds",
     "check_split",
     "create_protocol",
     "folds_of",

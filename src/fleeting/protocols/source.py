@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from fleeting.errors import UsageError
-from fleeting.protocols import Fold, Protocol, create_protocol, register_protocol
+from fleeting.protocols.base import Fold, Protocol
+from fleeting.protocols.registry import create_protocol, register_protocol
 
 if TYPE_CHECKING:
     import pandas as pd
