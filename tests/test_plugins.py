@@ -125,6 +125,11 @@ def test_two_files_of_one_name_and_one_named_like_a_library(recipe_file, tmp_pat
             "from fleeting.datasets import Folder, register_dataset\nregister_dataset('folder', Folder)\n",
             r"kind 'folder' is taken .*line 2",
         ),
+        (
+            "from fleeting.models import register_model\n\n"
+            "@register_model('own', paper='none', training={})\ndef f(shape, *, width=3):\n    pass\n",
+            r"model 'own': an option cannot be called 'width'",
+        ),
         ("\x00", r"null bytes"),
     ],
 )
@@ -214,3 +219,58 @@ def test_the_command_line_says_what_is_wrong(tokens, message, capsys):
     assert main(tokens) == 2
     assert message in capsys.readouterr().err
     assert plugins.VARIABLE == "FLEETING_PLUGINS"
+
+
+MODEL = """
+from torch import nn
+from fleeting.models import register_model
+
+
+@register_model("{name}", paper="none", training={{"epochs": 2}})
+class Small(nn.Module):
+    '''A small network.'''
+
+    def __init__(self, shape, *, hidden: int = 4):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.AdaptiveAvgPool3d((2, 4, 4)), nn.Flatten(), nn.Linear(shape.in_channels * 32, hidden), nn.Tanh(),
+            nn.Linear(hidden, shape.n_classes),
+        )
+
+    def forward(self, x):
+        return self.body(x)
+"""
+
+
+def test_a_network_of_plain_layers_has_the_same_weights_for_the_same_seed(tmp_path):
+    import torch
+
+    from fleeting.models import create_model, model_info
+
+    path = tmp_path / "net.py"
+    path.write_text(MODEL.format(name="plain_layers"))
+    load_plugin(path)
+    state = torch.random.get_rng_state()
+    one, two, other = (create_model("plain_layers", seed=seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(one[k], two[k]) for k in one)
+    assert not torch.equal(one["body.2.weight"], other["body.2.weight"])
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert model_info("plain_layers").source == source_digest(sys.modules[load_plugin(path).__name__].Small)
+    assert model_info("model_a").source is None
+
+
+def test_a_run_of_an_own_network_in_workers_and_not_mixed_with_changed_code(small_set, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(MODEL.format(name="own_net"))
+    what = ["--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=9,height=32,width=32"]
+    how = ["--protocol", "subject-kfold,folds=2", "--jobs", "2", "--quiet", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "fleeting", "evaluate", "--plugin", str(path), "--model", "own_net,hidden=3"]
+    run = [*command, *what, *how, "--cache", str(tmp_path / "store")]
+    env = {k: v for k, v in os.environ.items() if k != VARIABLE}
+    done = subprocess.run(run, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").is_file()
+    path.write_text(path.read_text().replace("Tanh", "ReLU"))
+    done = subprocess.run(run, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 2
+    assert "holds another run (config.model.source" in done.stderr

@@ -50,6 +50,7 @@ B = TypeVar("B", bound=Builder)
 
 _BUILDERS: dict[str, Builder] = {}
 _INFOS: dict[str, ModelInfo] = {}
+_TAKEN = ("name", "seed", *InputShape.__dataclass_fields__)
 
 
 def register_model(
@@ -70,7 +71,7 @@ def register_model(
     Raises
     ------
     UsageError
-        If the name is taken, or an option has no default.
+        If the name is taken, or an option has no default or the name of a size.
     """
 
     def register(builder: B) -> B:
@@ -84,6 +85,11 @@ def register_model(
         for parameter in list(inspect.signature(builder).parameters.values())[1:]:
             if parameter.default is parameter.empty:
                 raise UsageError(f"model {name!r}: its option {parameter.name!r} needs a default value")
+            if parameter.name in _TAKEN:
+                raise UsageError(
+                    f"model {name!r}: an option cannot be called {parameter.name!r}, which create_model() takes itself; "
+                    "rename it"
+                )
             options[parameter.name] = parameter.default
         summary = (inspect.getdoc(builder) or name).splitlines()[0].rstrip(".")
         _BUILDERS[name] = builder
