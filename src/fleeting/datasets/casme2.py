@@ -68,7 +68,7 @@ class Casme2(ReleasedDataset):
     known_subjects = tuple(f"{i:02d}" for i in range(1, 27))
     expected = f"CASME2_RAW_selected/sub01/EP02_01f/img46.jpg and {CODING}"
 
-    def _find(self, place: Place) -> tuple[str, str] | None:
+    def _find(self, place: Place) -> tuple[str, str, str] | None:
         match = re.fullmatch(r"sub ?(\d{1,2})", place.above[0], re.I) if place.above else None
         if match is None:
             return None
@@ -77,7 +77,7 @@ class Casme2(ReleasedDataset):
             if "select" in name or "crop" in name or re.search(r"casme.*raw", name):
                 variant = "selected" if "select" in name else "cropped" if "crop" in name else "raw"
                 break
-        return variant, _key(match.group(1), place.name)
+        return variant, _key(match.group(1), place.name), f"{int(match.group(1)):02d}"
 
     def _is_annotation(self, path: Path) -> bool:
         name = path.name.lower()
@@ -110,7 +110,7 @@ class Casme2(ReleasedDataset):
         faults: list[Problem] = []
         sheets = self._sheets(faults)
         # Another CASME spreadsheet beside a good coding sheet is nobody's problem.
-        problems += [] if sheets else faults
+        problems += [] if sheets or self._guessing else faults
         if not sheets:
             problems.append(self._no_annotation(CODING))
             return None

@@ -19,6 +19,7 @@ __all__ = ["Place", "ReleasedDataset", "Row", "Tree", "explore"]
 
 DEPTH = 8
 MOST_FOLDERS = 30_000
+MOST_TABLES = 20
 PARENTS = 3
 _PASSED_OVER = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 
@@ -155,10 +156,11 @@ class ReleasedDataset(Dataset):
         self.tree = explore(self.root)
         self._repeated: list[Place] = []
         self._places = {}
+        self._subjects: dict[Path, str] = {}
         for place in self.tree.places:
             found = self._find(place)
             if found is not None:
-                name, key = found
+                name, key, self._subjects[place.path] = found
                 if key in self._places.setdefault(name, {}):
                     self._repeated.append(place)
                 else:
@@ -168,6 +170,9 @@ class ReleasedDataset(Dataset):
             raise self._wrong_folder()
         # Whoever names the folder of the frames has the spreadsheet beside or above it.
         self.tables = self.tables or [path for path in self.tree.tables_above if self._is_annotation(path)]
+        #: whether the spreadsheets were taken for want of one with a fitting name; then unfit ones are no problem
+        self._guessing = not self.tables
+        self.tables = self.tables or list(self.tree.tables[:MOST_TABLES])
         if variant is not None and variant not in self._places:
             there = ", ".join(n for n in self.variants if n in self._places) or "none"
             raise UsageError(
@@ -178,8 +183,8 @@ class ReleasedDataset(Dataset):
 
     # What a subclass says.
 
-    def _find(self, place: Place) -> tuple[str, str] | None:
-        """Variant and key of a clip's folder; ``None`` for other folders. The key is as :meth:`_key` makes it."""
+    def _find(self, place: Place) -> tuple[str, str, str] | None:
+        """Variant, key and subject of a clip's folder; ``None`` for others. The key is as :meth:`_key` makes it."""
         raise NotImplementedError
 
     def _is_annotation(self, path: Path) -> bool:
@@ -262,14 +267,16 @@ class ReleasedDataset(Dataset):
         found = []
         for key in folders.keys() - set(listed):
             place = folders[key]
-            subject = place.above[0] if place.above else ""
+            subject = self._subjects[place.path]
             reason = f"the annotation does not list this folder of {place.n_images} images ({place.path})"
             remedy = "nothing, if it is not of the release; otherwise use the release's own spreadsheet"
             found.append(Problem(self.name, subject, place.name, reason, True, remedy, "unknown folder"))
         for place in self._repeated:
             reason = f"the clip is on disk more than once; {place.path} is passed over"
             remedy = "delete the copy that is not wanted"
-            found.append(Problem(self.name, place.above[0], place.name, reason, False, remedy, "repeated folder"))
+            found.append(
+                Problem(self.name, self._subjects[place.path], place.name, reason, False, remedy, "repeated folder")
+            )
         if self.tree.cut or self.tree.unreadable:
             reason = f"not every folder was looked into: {'; '.join(self.tree.unreadable[:3]) or 'there are too many'}"
             remedy = "name the folder of the data set itself, and see that it may be read"
@@ -291,8 +298,9 @@ class ReleasedDataset(Dataset):
 
     def _clip(self, row: Row, place: Place, frames: FrameFolder, problems: list[Problem]) -> Clip:
         times = {name: self._number(row, name, problems) for name in ("onset", "apex", "offset")}
-        self._check_order(row, times, problems)
         at = self._indexes(row, frames, times, problems)
+        # An apex that was left out has been told of already.
+        self._check_order(row, {**times, "apex": None if at["apex"] is None else times["apex"]}, problems)
         return Clip(
             dataset=self.name,
             subject=row.subject,

@@ -87,7 +87,10 @@ def load_clips(specs: Sequence[str]) -> list[Clip]:
         dataset = open_dataset(spec)
         found = dataset.clips()
         if not found:
-            reasons = "; ".join(str(p) for p in dataset.problems[:3]) or "its table is empty"
+            reasons = (
+                "; ".join(f"{p}{p.remedy and f'. To do: {p.remedy}'}" for p in dataset.problems[:3])
+                or "its table is empty"
+            )
             raise UsageError(f"{spec}: no usable clip ({reasons})")
         for clip in found:
             if clip.key in owner:

@@ -65,11 +65,11 @@ class Samm(ReleasedDataset):
     known_subjects = tuple(f"{i:03d}" for i in range(6, 38) if i not in (8, 27, 29))
     expected = f"SAMM/006/006_1_2/006_05562.jpg and {CODES}"
 
-    def _find(self, place: Place) -> tuple[str, str] | None:
+    def _find(self, place: Place) -> tuple[str, str, str] | None:
         if re.fullmatch(r"\d{1,3}_\d+_\d+", place.name) is None:
             return None
         cropped = place.cropped or any("crop" in name.lower() for name in place.above)
-        return ("cropped" if cropped else "raw"), _clip_name(place.name)
+        return ("cropped" if cropped else "raw"), _clip_name(place.name), _clip_name(place.name)[:3]
 
     def _is_annotation(self, path: Path) -> bool:
         name = path.name.lower()
@@ -93,7 +93,7 @@ class Samm(ReleasedDataset):
                 faults.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
                 continue
             return next((sheet for sheet in sheets if "micro" in sheet.name.lower()), sheets[0])
-        problems += faults
+        problems += [] if self._guessing else faults
         return None
 
     def _rows(self, problems: list[Problem]) -> list[Row] | None:

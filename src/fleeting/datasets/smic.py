@@ -115,7 +115,7 @@ class Smic(ReleasedDataset):
         self.clips()
         return list(self._expressions.get(clip.key, []))
 
-    def _find(self, place: Place) -> tuple[str, str] | None:
+    def _find(self, place: Place) -> tuple[str, str, str] | None:
         match = _CLIP.fullmatch(place.name)
         if match is None:
             return None
@@ -127,7 +127,7 @@ class Smic(ReleasedDataset):
             return None
         cropped = place.cropped or any("crop" in name.lower() for name in place.above)
         variant = "long" if long and self.camera != "HS" else "cropped" if cropped else "raw"
-        return variant, _key(place.name)
+        return variant, _key(place.name), f"s{int(match.group(1)):02d}"
 
     @cached_property
     def _cameras_are_named(self) -> bool:
@@ -194,7 +194,8 @@ class Smic(ReleasedDataset):
                 sheets = read_sheets(path, _COLUMNS, optional=_OPTIONAL)
             except SheetError as exc:
                 remedy = f"copy SMIC-{self.camera}-E_annotation.xlsx again from the release"
-                problems.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
+                if not self._guessing:
+                    problems.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
                 continue
             for sheet in sheets:
                 by_sheet, by_file = _cameras(sheet.name), _cameras(path.name)

@@ -1,0 +1,7 @@
+"""Lets the scripts of this folder import one another when pytest collects them, as they do when they are run."""
+
+import sys
+from pathlib import Path
+
+if str(Path(__file__).parent) not in sys.path:
+    sys.path.insert(0, str(Path(__file__).parent))
