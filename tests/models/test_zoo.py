@@ -390,8 +390,14 @@ def test_parameters_at_the_papers_other_depths(build, shape, parameters):
         assert count_parameters(build(InputShape(3, *shape))) == parameters
 
 
-def test_depths_of_the_issue():
-    """SMIC's 26 frames are too few for the Split-Model, 16 for Model-B."""
+def test_sizes_that_are_not_given_are_the_papers():
+    assert create_model("model_b", n_frames=20).spec.shape == InputShape(3, 20, 64, 64)
+    assert create_model("modified_micro_exp_stcnn", height=20, width=30).spec.shape == InputShape(3, 10, 20, 30)
+    model_info("model_b").sizes["height"] = 1
+    assert model_info("model_b").sizes["height"] == 64
+
+
+def test_smic_is_too_short_for_the_split_model_and_sixteen_frames_for_model_b():
     with pytest.raises(UsageError, match=r"found 26 frames of 128x128.*pools 3 times by 3.*at least 27 frames"):
         create_model("split_model", n_frames=26)
     with pytest.raises(UsageError, match=r"found 16 frames of 64x64.*15 frames at a time.*at least 17 frames"):

@@ -182,7 +182,7 @@ def model_b(shape: InputShape, *, dropout: float = 0.5) -> STCNN:
 
     The paper names no padding, activation or initialiser and refers to the original: no padding, ReLU, and Keras' own
     initialiser, Glorot uniform. Nor does it give a rate or momentum: Keras' SGD has 0.01 and none. It speaks of anger,
-    disgust and happy, the classes of the original; it is trained here on the same three classes as Model-A.
+    disgust and happy, the classes of the original; here it answers the same three classes as Model-A.
     """
     return STCNN(shape, name="model_b", dropout=dropout)
 
