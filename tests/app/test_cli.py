@@ -118,7 +118,9 @@ def test_every_verb_has_help_with_an_example(capsys):
 
 def test_models_and_info(capsys):
     assert main(["models", "--json"]) == 0
-    assert [m["name"] for m in json.loads(capsys.readouterr().out)] == ["model_a"]
+    listed = {m["name"]: m for m in json.loads(capsys.readouterr().out)}
+    assert {"model_a", "model_b", "modified_micro_exp_stcnn"} <= set(listed)
+    assert listed["model_a"]["training"]["batch_size"] == 4
     assert main(["info"]) == 0
     text = capsys.readouterr().out
     assert "torch" in text and "300-W" in text

@@ -394,17 +394,20 @@ def models(pattern: str = "*", *, json: AsJson = False) -> None:
     pattern
         Wildcard, such as model_*.
     """
+    from dataclasses import asdict
+
     from fleeting.models import list_models, model_info
 
     screen = Screen(json_output=json)
     names = list_models(pattern)
     infos = [model_info(name) for name in names]
+    width = max((len(name) for name in names), default=0)
     for info in infos:
-        screen.show(f"{info.name:<12} {info.summary}")
-        screen.show(f"{'':<12} {info.paper}")
+        screen.show(f"{info.name:<{width}}  {info.summary}")
+        screen.show(f"{'':<{width}}  {info.paper}; {'×'.join(map(str, info.sizes.values()))} (T×H×W)")
     if not names:
         screen.show(f"no model matches {pattern!r}")
-    screen.dump([{"name": i.name, "summary": i.summary, "paper": i.paper, "training": i.training} for i in infos])
+    screen.dump([asdict(info) for info in infos])
 
 
 @app.command(sort_key=8)

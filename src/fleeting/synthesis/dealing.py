@@ -59,8 +59,8 @@ def deal_counts(counts: Mapping[str, int], subjects: int, rng: np.random.Generat
     empty = [person for person, clips in enumerate(dealt) if not clips]
     for person, emotion in zip(empty, rest):
         dealt[person].append(emotion)
-    share = rng.gamma(1.2, size=subjects) + 0.05
-    favour = {emotion: share * (rng.gamma(2.0, size=subjects) + 0.05) for emotion in counts}
+    share = rng.gamma(1.6, size=subjects) + 0.05
+    favour = {emotion: share * (rng.gamma(3.0, size=subjects) + 0.05) for emotion in counts}
     for emotion in rest[len(empty) :]:
         weights = favour[emotion]
         dealt[int(rng.choice(subjects, p=weights / weights.sum()))].append(emotion)

@@ -12,7 +12,7 @@ from fleeting.synthesis.writer import DatasetSummary, write_dataset
 
 __all__ = ["LOOK_ALIKES", "LookAlike", "write_look_alike"]
 
-LEAST_CLIPS = 2
+LEAST_CLIPS = 5
 LEAST_SUBJECTS = 5
 
 
@@ -82,7 +82,7 @@ def write_look_alike(
     amplitude : lowest and highest amplitude in pixels of a 128-pixel face.
     jobs : processes; 0 or None for one a core.
     progress : called with the number of clips done and of all.
-    scale : 1 for the true size; less gives fewer clips and subjects in the same proportions, at least 2 clips an
+    scale : 1 for the true size; less gives fewer clips and subjects in the same proportions, at least 5 clips an
         emotion and 5 subjects.
 
     Raises
