@@ -288,7 +288,9 @@ class ReleasedDataset(Dataset):
         for item in errata(self.name).get((row.subject, row.clip), ()):
             name, found, corrected = item["field"], row.frames.get(item["field"], ""), item["corrected"]
             matches = found not in ("", corrected) if item["found"] == "*" else found == item["found"]
-            fits = not corrected or int(frames.numbers[0]) <= int(corrected) <= int(frames.numbers[-1])
+            # Another recording of that name, or frames numbered anew, have nothing to correct.
+            timed = corrected and name in ("onset", "apex", "offset")
+            fits = not timed or int(frames.numbers[0]) <= int(corrected) <= int(frames.numbers[-1])
             if not matches or not fits:
                 continue
             row = replace(row, frames={**row.frames, name: corrected})

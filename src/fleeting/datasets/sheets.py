@@ -100,7 +100,7 @@ def frame_number(text: str) -> int | None:
     if text.strip().lower() in _NO_NUMBER:
         return None
     value = float(text)
-    if value != int(value) or value < 0:
+    if not value.is_integer() or value < 0:
         raise ValueError(f"{text!r} is no frame number")
     return int(value)
 
@@ -138,7 +138,7 @@ def _csv(path: Path) -> list[list[str]]:
 
 
 def _text(cell: Any) -> str:
-    if isinstance(cell, float) and cell == int(cell):
+    if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     text = str(cell).replace("\u00a0", " ").strip()
     return text[:-2] if re.fullmatch(r"\d+\.0", text) else text
