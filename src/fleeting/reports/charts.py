@@ -1,14 +1,15 @@
-"""Line charts as inline SVG, drawn with the page's own CSS variables so that they follow light and dark."""
+"""Line and bar charts as inline SVG, drawn with the page's own CSS variables so that they follow light and dark."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-__all__ = ["Reference", "Series", "line_chart", "nice_ticks"]
+__all__ = ["Bars", "Reference", "Series", "bar_chart", "line_chart", "nice_ticks"]
 
 _WIDTH, _HEIGHT = 440, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 14, 14, 42
@@ -55,7 +56,9 @@ def nice_ticks(low: float, high: float, count: int = 5, integer: bool = False) -
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * (1 - 1e-9))
     if integer:
         step = max(1.0, float(math.ceil(step)))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    # Rounding must not cost a step, nor may it hide values that are small beside one.
+    slack = 1e-9 * min(1.0, raw / step)
+    first, last = math.floor(low / step + slack), math.ceil(high / step - slack)
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
@@ -83,7 +86,7 @@ def line_chart(
     series : the lines, drawn in this order.
     x_label, y_label : axis titles.
     references : dashed horizontal lines.
-    y_limits : ends of the y axis; by default from 0 to beyond the largest value.
+    y_limits : ends of the y axis, moved out for values beyond them; by default from 0 to beyond the largest value.
 
     Returns
     -------
@@ -103,11 +106,18 @@ def line_chart(
     if x_high == x_low:
         x_low, x_high = x_low - 1, x_high + 1
     low, high = y_limits or (min(0.0, min(ys)), max(ys) if max(ys) > min(0.0, min(ys)) else 1.0)
+    low, high = min(low, *ys, high), max(high, *ys)
     y_ticks = nice_ticks(low, high)
     low, high = y_ticks[0], y_ticks[-1]
 
+    # Steps of a sweep, such as learning rates, lie powers of ten apart.
+    powers = x_low > 0 and x_high / x_low >= 50 and not all(float(x).is_integer() for x in xs)
+
+    def along(x: float) -> float:
+        return math.log10(x) if powers else x
+
     def at_x(x: float) -> float:
-        return _LEFT + (x - x_low) / (x_high - x_low) * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + (along(x) - along(x_low)) / (along(x_high) - along(x_low)) * (_WIDTH - _LEFT - _RIGHT)
 
     def at_y(y: float) -> float:
         return _HEIGHT - _BOTTOM - (y - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
@@ -124,13 +134,14 @@ def line_chart(
         f'<text x="{_LEFT - 8}" y="{at_y(tick) + 4:.1f}" text-anchor="end">{_number(tick, y_step)}</text>'
         for tick in y_ticks
     ]
-    x_ticks = [tick for tick in nice_ticks(x_low, x_high, 6, integer=True) if x_low <= tick <= x_high]
+    x_ticks, x_texts = _x_ticks(xs, x_low, x_high, powers)
     if not x_ticks or at_x(x_ticks[0]) - at_x(x_low) > 24:
         x_ticks.insert(0, x_low)
+        x_texts.insert(0, f"{x_low:g}")
     parts += [
         f'<path d="M{at_x(tick):.1f} {bottom}v5"/>'
-        f'<text x="{at_x(tick):.1f}" y="{bottom + 19}" text-anchor="middle">{tick:.0f}</text>'
-        for tick in x_ticks
+        f'<text x="{at_x(tick):.1f}" y="{bottom + 19}" text-anchor="middle">{text}</text>'
+        for tick, text in zip(x_ticks, x_texts)
     ]
     parts.append(
         f'</g><g class="axis"><path d="M{_LEFT} {bottom}H{right}"/>'
@@ -142,13 +153,148 @@ def line_chart(
     for one, points in lines:
         path = "M" + "L".join(f"{at_x(x):.1f} {at_y(y):.1f}" for x, y in points)
         parts.append(f'<g class="line {escape(one.style)}"><title>{escape(one.name)}</title><path d="{path}"/>')
-        if len(points) == 1:
-            parts.append(f'<circle cx="{at_x(points[0][0]):.1f}" cy="{at_y(points[0][1]):.1f}" r="3"/>')
+        if len(points) == 1 or powers:
+            parts += [f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3"/>' for x, y in points]
         parts.append("</g>")
-    for mark in marks:
+    taken: list[float] = []
+    for mark in sorted(marks, key=lambda one: -one.y):
         y = at_y(mark.y)
         # Above its line, or below where there is no room.
-        text_y = y - 7 if y - 18 > _TOP else y + 16
+        places = [y - 7, y + 16] if y - 18 > _TOP else [y + 16]
+        text_y = next((place for place in places if all(abs(place - other) > 15 for other in taken)), places[-1])
+        taken.append(text_y)
         parts.append(f'<text class="name" x="{right}" y="{text_y:.1f}" text-anchor="end">{escape(mark.name)}</text>')
     parts.append("</svg>")
     return Markup("".join(parts))  # every text in it is escaped above
+
+
+def _x_ticks(xs: Sequence[float], low: float, high: float, powers: bool) -> tuple[list[float], list[str]]:
+    if powers:
+        whole = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+        ticks = [tick for tick in whole if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+        return ticks, [f"{tick:g}" for tick in ticks]
+    spaced = nice_ticks(low, high, 6, integer=all(float(x).is_integer() for x in xs))
+    ticks = [tick for tick in spaced if low <= tick <= high]
+    return ticks, [_number(tick, spaced[1] - spaced[0]) for tick in ticks]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One bar a category: ``low`` and ``high`` end its interval; what is not finite is left out.
+
+    ``style`` is a CSS class, ``digits`` how many follow the point in the values written beside the bars.
+    """
+
+    name: str
+    values: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    style: str = ""
+    digits: int = 2
+
+
+_BAR, _GAP, _LINE, _CHARACTER = 14, 12, 15, 6.8
+
+
+def bar_chart(
+    title: str,
+    categories: Sequence[str],
+    series: Sequence[Bars],
+    *,
+    value_label: str,
+    limits: tuple[float, float] | None = None,
+    references: Sequence[Reference] = (),
+) -> Markup | None:
+    """Draw groups of horizontal bars, one group a category, with each value written at its bar's end.
+
+    Parameters
+    ----------
+    title : what the chart shows; read out by screen readers.
+    categories : names, one a group; long ones run over several lines.
+    series : the bars of each group, from above; as many values as categories.
+    value_label : title of the value axis.
+    limits : ends of the value axis, moved out for values beyond them; by default from 0 to beyond the largest.
+    references : dashed vertical lines.
+
+    Returns
+    -------
+    An ``<svg>`` element, or ``None`` if there is no finite value.
+    """
+    marks = [mark for mark in references if math.isfinite(mark.y)]
+    found = [value for one in series for value in (*one.values, *one.low, *one.high) if math.isfinite(value)]
+    if not any(math.isfinite(value) for one in series for value in one.values):
+        return None
+    found += [mark.y for mark in marks] + list(limits or (0.0,))
+    ticks = nice_ticks(min(0.0, *found), max(found))
+    low, high = ticks[0], ticks[-1]
+    names = [_wrapped(name) for name in categories]
+    left = min(180.0, 14 + _CHARACTER * max((len(line) for lines in names for line in lines), default=0))
+    right, top = _WIDTH - 52, _TOP + (16 if marks else 0)
+    heights = [max(_BAR * len(series), _LINE * len(lines)) + _GAP for lines in names]
+    bottom = top + sum(heights)
+
+    def at(value: float) -> float:
+        return left + (value - low) / (high - low) * (right - left)
+
+    step = ticks[1] - ticks[0]
+    parts = [
+        f'<svg class="chart bars" viewBox="0 0 {_WIDTH} {bottom + 44}" role="img" aria-label="{escape(title)}">',
+        '<g class="grid">',
+        *(f'<path d="M{at(tick):.1f} {top}V{bottom}"/>' for tick in ticks),
+        '</g><g class="ticks">',
+        *(
+            f'<text x="{at(tick):.1f}" y="{bottom + 18}" text-anchor="middle">{_number(tick, step)}</text>'
+            for tick in ticks
+        ),
+        f'</g><g class="axis"><path d="M{at(max(low, 0.0)):.1f} {top}V{bottom}"/>'
+        f'<text x="{(left + right) / 2:.0f}" y="{bottom + 38}" text-anchor="middle">{escape(value_label)}</text></g>',
+    ]
+    y: float = top
+    for place, (lines, height) in enumerate(zip(names, heights)):
+        middle = y + height / 2
+        first = middle - _LINE * (len(lines) - 1) / 2 + 4
+        parts += [
+            f'<text class="category" x="{left - 8:.1f}" y="{first + _LINE * number:.1f}" text-anchor="end">'
+            f"{escape(line)}</text>"
+            for number, line in enumerate(lines)
+        ]
+        bar_y = middle - _BAR * len(series) / 2
+        for one in series:
+            parts += _one_bar(one, place, str(categories[place]), bar_y, at)
+            bar_y += _BAR
+        y += height
+    for mark in marks:
+        side = "end" if at(mark.y) > (left + right) / 2 else "start"
+        parts.append(
+            f'<path class="reference" d="M{at(mark.y):.1f} {top - 4}V{bottom}"/>'
+            f'<text class="name" x="{at(mark.y):.1f}" y="{top - 9}" text-anchor="{side}">{escape(mark.name)}</text>'
+        )
+    parts.append("</svg>")
+    return Markup("".join(parts))  # every text in it is escaped above
+
+
+def _one_bar(one: Bars, place: int, category: str, y: float, at: Callable[[float], float]) -> Iterator[str]:
+    value = one.values[place]
+    middle = y + _BAR / 2
+    if not math.isfinite(value):
+        yield f'<text class="value" x="{at(0) + 5:.1f}" y="{middle + 4:.1f}">–</text>'
+        return
+    start, end = sorted((at(0.0), at(value)))
+    yield (
+        f'<g class="bar {escape(one.style)}"><title>{escape(category)}, {escape(one.name)}: {value:.{one.digits}f}</title>'
+        f'<rect x="{start:.1f}" y="{y + 1:.1f}" width="{end - start:.1f}" height="{_BAR - 2}"/></g>'
+    )
+    ends = (one.low[place], one.high[place]) if place < min(len(one.low), len(one.high)) else (math.nan, math.nan)
+    if all(map(math.isfinite, ends)):
+        yield (
+            f'<path class="whisker" d="M{at(ends[0]):.1f} {middle:.1f}H{at(ends[1]):.1f}'
+            f'M{at(ends[0]):.1f} {middle - 3:.1f}v6M{at(ends[1]):.1f} {middle - 3:.1f}v6"/>'
+        )
+        end = max(end, at(ends[1]))
+    yield f'<text class="value" x="{end + 5:.1f}" y="{middle + 4:.1f}">{value:.{one.digits}f}</text>'
+
+
+def _wrapped(name: str) -> list[str]:
+    """A name in at most three lines of about 22 characters."""
+    lines = textwrap.wrap(" ".join(str(name).split()), 22) or [""]
+    return lines if len(lines) <= 3 else [*lines[:2], lines[2][:21] + "…"]

@@ -109,7 +109,7 @@ def read_run(folder: str | os.PathLike[str]) -> RunData:
         If there is no ``run.json``, or it is damaged or of another format.
     """
     path = Path(folder)
-    run = read_head(path, ["run.json"])
+    run = read_head(path, "run.json")
     problems: list[str] = []
     reader = _RunReader(path, problems)
     summary = as_dict(reader.json("summary.json", optional=True))

@@ -14,6 +14,8 @@ from fleeting.reports import wording
 from fleeting.reports.charts import Reference, Series, line_chart
 from fleeting.reports.folder import Prediction, RunData, UnitData, read_run
 from fleeting.reports.reading import as_dict, as_list, as_number
+from fleeting.reports.study_folder import StudyData, is_study, read_study
+from fleeting.reports.study_page import study_context
 from fleeting.reports.templating import fill
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ _COLOURS = 7  # of the palette in style.css
 _METRICS = ("accuracy", "uf1", "uar")
 
 
-def render_report(run_folder: str | os.PathLike[str]) -> Path:
-    """Write ``report.html`` into a run folder: one page that needs no other file and no network.
+def render_report(folder: str | os.PathLike[str]) -> Path:
+    """Write ``report.html`` into the folder of a run, a study or a sweep: one page that needs no other file and no network.
 
     Parameters
     ----------
-    run_folder : the ``--out`` folder of an evaluation, finished or not. Only its files are read. What is missing or
-        damaged is left out, and the page says so.
+    folder : the ``--out`` folder of an evaluation, a study or a sweep, finished or not. Only its files are read. What
+        is missing or damaged is left out, and the page says so.
 
     Returns
     -------
@@ -40,22 +42,24 @@ def render_report(run_folder: str | os.PathLike[str]) -> Path:
     Raises
     ------
     NotARunError
-        If the folder holds no readable ``run.json``.
+        If the folder holds no readable ``run.json`` or ``study.json``.
     FleetingError
         If the page cannot be written.
     """
-    run = read_run(run_folder)
-    return write_text(run.path / "report.html", render_html(run))
+    found = read_study(folder) if is_study(folder) else read_run(folder)
+    return write_text(found.path / "report.html", render_html(found))
 
 
-def render_html(run: RunData) -> str:
+def render_html(found: RunData | StudyData) -> str:
     """The page as text; the same files give the same page.
 
     Parameters
     ----------
-    run : what :func:`~fleeting.reports.read_run` found.
+    found : what :func:`~fleeting.reports.read_run` or :func:`~fleeting.reports.read_study` found.
     """
-    return fill("report.html.j2", _context(run))
+    if isinstance(found, StudyData):
+        return fill("study.html.j2", study_context(found))
+    return fill("report.html.j2", _context(found))
 
 
 def _context(run: RunData) -> dict[str, Any]:

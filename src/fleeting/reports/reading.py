@@ -46,25 +46,24 @@ def as_int(value: Any) -> int | None:
     return int(number) if math.isfinite(number) else None
 
 
-def read_head(path: Path, names: Sequence[str] = ("study.json", "run.json")) -> dict[str, Any]:
-    """The file that says what a folder holds: the first of ``names`` that is there.
+def read_head(path: Path, name: str) -> dict[str, Any]:
+    """The file that says what a folder holds: ``run.json`` or ``study.json``.
 
     Raises
     ------
     NotARunError
-        If none is there, or the one that is cannot be read or is of another format.
+        If it is not there, cannot be read or is of another format.
     """
     if not path.is_dir():
         found = "is a file" if path.is_file() else "does not exist"
-        raise NotARunError(f"{path} {found}; expected the run folder that `{_WROTE[names[-1]]}` wrote")
-    file = next((path / name for name in names if (path / name).exists()), None)
-    if file is None:
+        raise NotARunError(f"{path} {found}; expected the run folder that `{_WROTE[name]}` wrote")
+    file = path / name
+    if not file.exists():
         inside = sorted(item.name for item in path.iterdir())
         found = ", ".join(inside[:5]) + (" …" if len(inside) > 5 else "") if inside else "nothing"
-        expected = " or ".join(f"`{_WROTE[name]}`" for name in reversed(names))
         raise NotARunError(
-            f"{path} is not a run folder: it has no {' and no '.join(reversed(names))} (found: {found}); expected the "
-            f"folder that {expected} wrote"
+            f"{path} is not a run folder: it has no {' or '.join(_WROTE)} (found: {found}); expected the folder that "
+            f"{' or '.join(f'`{command}`' for command in _WROTE.values())} wrote"
         )
     try:
         head = json.loads(file.read_text(encoding="utf-8"))
