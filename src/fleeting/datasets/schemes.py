@@ -147,7 +147,7 @@ def scheme_discrepancies(clips: Iterable[Clip] | pd.DataFrame, scheme: str) -> l
     sets = list(dict.fromkeys(row[0] for row in rows))
     found = []
     for dataset in sets:
-        here = {label: n for (name, label), n in counts.items() if name == dataset}
+        here = {label: n for (name, label), n in counts.items() if name == dataset and label is not None}
         for (name, label), (published, source, note) in _published(scheme).items():
             if name != dataset or here.get(label, 0) == published:
                 continue
