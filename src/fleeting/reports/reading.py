@@ -62,7 +62,7 @@ def read_head(path: Path, name: str) -> dict[str, Any]:
         inside = sorted(item.name for item in path.iterdir())
         found = ", ".join(inside[:5]) + (" …" if len(inside) > 5 else "") if inside else "nothing"
         raise NotARunError(
-            f"{path} is not a run folder: it has no {' or '.join(_WROTE)} (found: {found}); expected the folder that "
+            f"{path} is not a run folder: it has no {' and no '.join(_WROTE)} (found: {found}); expected the folder that "
             f"{' or '.join(f'`{command}`' for command in _WROTE.values())} wrote"
         )
     try:

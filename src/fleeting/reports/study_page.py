@@ -18,7 +18,7 @@ __all__ = ["study_context"]
 _COLOURS = 7  # of the palette in style.css
 _MAX_LEGEND = 14
 _MAX_CATEGORIES = 60
-_LONG_NAME = 30
+_SHORT_NAME, _LONG_NAME = 16, 30
 _BROAD = 10  # columns from which a table may be wider than the text
 _RESERVED = {"assumptions", "notes", "runs", "machine"}
 _LOOK_ALIKE: dict[str, Any] = {
@@ -138,6 +138,7 @@ def _table(study: StudyData, item: dict[str, Any]) -> dict[str, Any]:
         columns = [Column(key, key.replace("_", " ")) for key in file.rows[0]]
     table = build_table(columns, file.rows)
     told = unclear + table.problems
+    longest = max((len(row.cells[0].text) for row in table.rows if row.cells), default=0)
     return {
         "caption": str(item.get("caption") or ""),
         "file": file.name,
@@ -146,7 +147,7 @@ def _table(study: StudyData, item: dict[str, Any]) -> dict[str, Any]:
         "empty": "" if table.rows else _why_empty(study, file.name),
         "problems": [*(file.problems if table.rows else []), *told],
         "broad": len(columns) >= _BROAD,
-        "long_names": max((len(row.cells[0].text) for row in table.rows if row.cells), default=0) > _LONG_NAME,
+        "names": "long-names" if longest > _LONG_NAME else "short-names" if longest <= _SHORT_NAME else "",
     }
 
 
@@ -232,8 +233,8 @@ def _lines(
     svg = line_chart(
         str(item.get("title") or f"{', '.join(keys)} by {x}"),
         series,
-        x_label=str(item.get("x_label") or x),
-        y_label=str(item.get("y_label") or ", ".join(keys)),
+        x_label=str(item.get("x_label") or _label(file, x, known)),
+        y_label=str(item.get("y_label") or ", ".join(_label(file, key, known) for key in keys)),
         references=_references(item),
         y_limits=_limits(item),
     )
@@ -264,13 +265,14 @@ def _bars(
     in_points = {key: _in_points(columns[key], values[key]) for key in keys}
     percent = any(in_points.values()) or any(columns[key].kind == "percent" for key in keys)
     bars = []
+    palette = [f"c{at}" for at in range(_COLOURS) if at != 1 or not any(map(_is_majority, keys))]
     colour = 0
     for key in keys:
         column = columns[key]
         scale = 100.0 if percent and not in_points[key] else 1.0
         published = column.published or "published" in key
-        beside = "published" if published else "majority" if "majority" in key else ""
-        style = beside or f"c{colour % _COLOURS}"
+        beside = "published" if published else "majority" if _is_majority(key) else ""
+        style = beside or palette[colour % len(palette)]
         colour += not beside
         low, high = ([as_number(row.get(end)) * scale for row in rows] if end else [] for end in _ends(column))
         name = _label(file, key, known)
@@ -284,7 +286,7 @@ def _bars(
         str(item.get("title") or f"{', '.join(keys)} by {item['x']}"),
         [row[str(item["x"])] for row in rows],
         bars,
-        value_label=str(item.get("y_label") or ("percent" if percent else ", ".join(keys))),
+        value_label=str(item.get("y_label") or ("percent" if percent else ", ".join(bar.name for bar in bars))),
         limits=(limits[0] * 100, limits[1] * 100) if limits and shares else limits,
         references=[Reference(mark.name, mark.y * 100) for mark in references] if as_shares else references,
     )
@@ -292,6 +294,10 @@ def _bars(
     if any(math.isfinite(end) for one in bars for end in one.low):
         legend.append({"name": "95 % interval", "style": "whisker", "bar": True})
     return {"svg": svg, "legend": legend}
+
+
+def _is_majority(key: str) -> bool:
+    return "majority" in key
 
 
 def _ends(column: Column) -> tuple[str, str]:

@@ -45,6 +45,7 @@ class Column:
         names = ["n"] if self.kind in _NUMERIC else []
         names += ["pub"] if self.published else []
         names += ["strong"] if self.strong else []
+        names += ["nowrap"] if self.kind == "status" else []
         names += ["opens"] if self.opens else []
         return " ".join(names)
 
@@ -71,10 +72,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row; ``off`` says that it was not run."""
+    """A row; ``off`` says in words that it was not run."""
 
     cells: list[Cell]
-    off: bool = False
+    off: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,10 @@ def build_table(columns: Sequence[Column], rows: Sequence[dict[str, str]]) -> Ta
     digits = {one.key: decimals([row.get(one.key, "") for row in rows], one.kind) for one in columns}
     body = []
     for row in shown:
-        off = any(one.kind == "status" and _NOT_DONE.match(row.get(one.key, "").strip()) for one in columns)
+        states = [row.get(one.key, "").strip() for one in columns if one.kind == "status"]
+        off = next((state for state in states if _NOT_DONE.match(state)), "")
         cells = [_cell(one, row, digits[one.key], columns[at - 1].kind if at else "") for at, one in enumerate(columns)]
-        body.append(Row(cells, bool(off)))
+        body.append(Row(cells, off))
     return Table(list(columns), _heads(columns), body, len(rows) - len(shown), problems)
 
 
