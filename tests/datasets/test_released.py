@@ -414,6 +414,20 @@ def test_links_in_a_circle_end(casme2, tmp_path):
     assert len(Casme2(root).clips()) == 11
 
 
+def test_empty_files_and_clips_without_a_label_are_told(tmp_path):
+    rows = look_alike_casme2.coding()[:2]
+    rows[1] = [*rows[1][:-1], None]
+    write_frames(tmp_path / "CASME2_RAW_selected/sub01/EP02_01f", "img{}.jpg", range(46, 87))
+    (tmp_path / "CASME2_RAW_selected/sub01/EP02_01f/img50.jpg").write_bytes(b"")
+    write_book(tmp_path / "CASME2-coding-20140508.xlsx", {"S": rows})
+    report = Casme2(tmp_path).verify()
+    assert {p.kind: p.reason for p in report.problems} == {
+        "label": "row 2 of CASME2-coding-20140508.xlsx gives no label",
+        "empty frames": "1 of its files is empty: img50.jpg",
+    }
+    assert all(p.remedy for p in report.problems)
+
+
 def test_a_clip_can_be_drawn(casme2):
     d = Casme2(casme2)
     figure = d.plot(by_name(d)["EP02_01f"])
@@ -421,7 +435,7 @@ def test_a_clip_can_be_drawn(casme2):
 
 
 def test_facts_are_keyed_and_have_a_source():
-    for name in ("counts.csv", "errata.csv", "exclusions.csv", "published.csv", "schemes.csv"):
+    for name in ("counts.csv", "errata.csv", "exclusions.csv", "known.csv", "published.csv", "schemes.csv"):
         rows = read_facts(name)
         assert rows and all(row["source"] for row in rows)
     for row in (*read_facts("errata.csv"), *read_facts("known.csv")):

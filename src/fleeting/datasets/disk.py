@@ -299,6 +299,9 @@ class ReleasedDataset(Dataset):
         return row
 
     def _clip(self, row: Row, place: Place, frames: FrameFolder, problems: list[Problem]) -> Clip:
+        if row.emotion is None:
+            remedy = "fill in the cell from the release's own spreadsheet; no study uses a clip without a label"
+            problems.append(self._problem(row, f"{row.where} gives no label", "label", remedy))
         times = {name: self._number(row, name, problems) for name in ("onset", "apex", "offset")}
         at = self._indexes(row, frames, times, problems)
         # An apex that was left out has been told of already.

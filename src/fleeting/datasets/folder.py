@@ -160,7 +160,14 @@ class Folder(Dataset):
     def _unlisted(self, listed: set[tuple[str, str]]) -> list[Problem]:
         subjects = {s for s, _ in listed}
         return [
-            Problem(self.name, subject, folder.name, f"a folder that {self.csv.name} does not list")
+            Problem(
+                self.name,
+                subject,
+                folder.name,
+                f"a folder that {self.csv.name} does not list",
+                remedy=f"add a row for it to {self.csv.name}, or nothing if it is not wanted",
+                kind="unknown folder",
+            )
             for subject in sorted(subjects)
             if (self.root / subject).is_dir() and not {"/", "\\", ".."} & {subject}
             for folder in sorted((self.root / subject).iterdir())

@@ -69,6 +69,8 @@ class Smic(ReleasedDataset):
     expression, since one label a video is what recognition counts; :meth:`expressions` gives all of them, for spotting.
     If only the longer clips of VIS or NIR are there, they are read in the same way.
 
+    The subsets show the same people: a composite of two of them is not subject-independent, whatever the protocol.
+
     Parameters
     ----------
     root : the folder that holds it; one a few levels above or below will do.

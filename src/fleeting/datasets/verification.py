@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from fleeting.clips import Clip, FrameFolder
+from fleeting.datasets.base import Problem
 from fleeting.datasets.facts import known_counts
 
 if TYPE_CHECKING:
-    from fleeting.datasets.base import Dataset, Problem
+    from fleeting.datasets.base import Dataset
 
 __all__ = ["Count", "Verification", "verify"]
 
@@ -119,9 +121,26 @@ class Verification:
         return "\n".join(self.lines())
 
 
+def _empty_frames(clips: Iterable[Clip]) -> list[Problem]:
+    """Files of no bytes, which a full disk or a broken download leaves behind."""
+    found = []
+    for clip in clips:
+        if not isinstance(clip.frames, FrameFolder):
+            continue
+        empty = [name for name in clip.frames.names if (clip.frames.path / name).stat().st_size == 0]
+        if empty:
+            more = ", ..." if len(empty) > 3 else ""
+            verb = "is" if len(empty) == 1 else "are"
+            reason = f"{len(empty)} of its files {verb} empty: {', '.join(empty[:3])}{more}"
+            remedy = "unpack the clip again; see that the disk is not full"
+            found.append(Problem(clip.dataset, clip.subject, clip.name, reason, False, remedy, "empty frames"))
+    return found
+
+
 def verify(dataset: Dataset) -> Verification:
     """Count what a data set holds and compare it with ``counts.csv``."""
-    clips, problems = dataset.clips(), dataset.problems
+    clips = dataset.clips()
+    problems = dataset.problems + _empty_frames(clips)
     known = known_counts(dataset.name)
     by_emotion = Counter(clip.emotion or "(no label)" for clip in clips)
     by_subject = Counter(clip.subject for clip in clips)
