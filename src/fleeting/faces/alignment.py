@@ -45,7 +45,13 @@ class Alignment:
 
     @classmethod
     def from_landmarks(
-        cls, landmarks: NDArray[np.float64], *, height: int, width: int, margin: float = 0.1
+        cls,
+        landmarks: NDArray[np.float64],
+        *,
+        height: int,
+        width: int,
+        margin: float = 0.1,
+        angle: float | None = None,
     ) -> Alignment:
         """The transform that brings a face to the crop.
 
@@ -55,6 +61,7 @@ class Alignment:
         height, width : size of the result.
         margin : added on each side of the landmarks' box, as a share of its longer side. The box spans jaw to
             brows, so some margin keeps raised brows inside.
+        angle : rotation of the face in radians; that of the eyes' centres if not given.
         """
         points = np.asarray(landmarks, dtype=np.float64)
         if points.shape != (68, 2) or not np.isfinite(points).all():
@@ -63,8 +70,8 @@ class Alignment:
             raise UsageError(
                 f"a crop needs a positive size and a margin in (-0.4, 2]; found {height}x{width}, {margin}"
             )
-        dx, dy = points[42:48].mean(0) - points[36:42].mean(0)
-        angle = float(np.arctan2(dy, dx))
+        if angle is None:
+            angle = eye_angle(points)
         rotation = _rotation(-angle)
         level = points @ rotation.T
         low, high = level.min(0), level.max(0)
@@ -72,6 +79,20 @@ class Alignment:
         centre = rotation.T @ ((low + high) / 2)
         scale = side / min(width, height)
         return cls((float(centre[0]), float(centre[1])), angle, (width * scale, height * scale), width, height)
+
+    @classmethod
+    def levelled(cls, angle: float, size: tuple[int, int]) -> Alignment:
+        """The rotation of a whole frame that levels a face turned by ``angle``, without cropping or scaling.
+
+        Parameters
+        ----------
+        angle : rotation of the face in radians.
+        size : width and height of the frame; the result is as large as the turned frame needs.
+        """
+        c, s = abs(np.cos(angle)), abs(np.sin(angle))
+        width, height = round(size[0] * c + size[1] * s), round(size[0] * s + size[1] * c)
+        centre = ((size[0] - 1) / 2, (size[1] - 1) / 2)
+        return cls(centre, angle, (float(width), float(height)), width, height)
 
     @property
     def scale(self) -> float:
@@ -112,6 +133,20 @@ class Alignment:
         factor = np.array([self.width / width, self.height / height])
         native = (np.asarray(points, dtype=np.float64) + 0.5) / factor - 0.5
         return np.asarray((native - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T)
+
+
+def eye_angle(landmarks: NDArray[np.float64], *, corners: bool = False) -> float:
+    """In-plane rotation of a face in radians; positive when the eye on the image's right is lower.
+
+    Parameters
+    ----------
+    landmarks : ``(68, 2)``.
+    corners : go by the eyes' four corners instead of all twelve points; lids that close move the points between.
+    """
+    points = np.asarray(landmarks, dtype=np.float64)
+    right, left = (points[[36, 39]], points[[42, 45]]) if corners else (points[36:42], points[42:48])
+    dx, dy = left.mean(0) - right.mean(0)
+    return float(np.arctan2(dy, dx))
 
 
 def _rotation(angle: float) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Sequences: what a recipe makes of a clip, and the store that keeps it."""
 
+from fleeting.sequences.irawan2023 import Irawan2023
 from fleeting.sequences.recipe import (
     BuiltSequence,
     Recipe,
@@ -8,21 +9,31 @@ from fleeting.sequences.recipe import (
     recipe_from_dict,
     register_recipe,
 )
+from fleeting.sequences.reddy2019 import Reddy2019, Reddy2019Regions
+from fleeting.sequences.steps import Step, draw_steps
 from fleeting.sequences.store import SequenceSet, SequenceStore, Skipped, prepare
 from fleeting.sequences.strip import change_image, film_strip, join_strip, strip_indexes
 from fleeting.sequences.talluri2022 import Talluri2022
+from fleeting.sequences.windowed import FrameView, WindowedRecipe
 from fleeting.sequences.windows import apex_window, initial_window
 
 __all__ = [
     "BuiltSequence",
+    "FrameView",
+    "Irawan2023",
     "Recipe",
+    "Reddy2019",
+    "Reddy2019Regions",
     "SequenceSet",
     "SequenceStore",
     "Skipped",
+    "Step",
     "Talluri2022",
+    "WindowedRecipe",
     "apex_window",
     "change_image",
     "create_recipe",
+    "draw_steps",
     "film_strip",
     "initial_window",
     "join_strip",

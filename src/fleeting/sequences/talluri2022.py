@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from fleeting.errors import ClipReadError, FrameReadError
-from fleeting.faces import Alignment, default_detector, find_reference
-from fleeting.sequences.recipe import BuiltSequence, Recipe, register_recipe
-from fleeting.sequences.windows import apex_window, initial_window
-from fleeting.spotting import spot_clip
+from fleeting.errors import unknown_choice
+from fleeting.faces import Alignment
+from fleeting.sequences.recipe import create_recipe, register_recipe
+from fleeting.sequences.steps import dotted
+from fleeting.sequences.windowed import FrameView, WindowedRecipe, grey
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    from fleeting.clips import Clip
     from fleeting.faces import FaceDetector
 
-# A clip with more unreadable frames than this says nothing reliable about motion.
-MAX_UNREADABLE_SHARE = 0.25
+#: Frames by training set (sec. 5.1), and pixels by model (sec. 5.1 and 6.1).
+FRAMES = {"casme2": 36, "smic": 26, "combined": 30}
+SIDES = {"model_a": 128, "split_model": 128, "model_b": 64, "model_c": 128}
+
+
+@dataclass(frozen=True)
+class _AlignedView(FrameView):
+    landmarks: NDArray[np.float64]
+    align: Alignment
+    in_grey: bool
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        # Grey first: a third of the pixels to warp.
+        return self.align.apply(grey(image) if self.in_grey else image)
+
+    def stages(self, image: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.uint8]]]:
+        colour = self.align.apply(image)
+        size = f"{self.align.width}×{self.align.height}"
+        found = [("68 landmarks", dotted(image, self.landmarks)), (f"Aligned, cropped, {size}", colour)]
+        return [*found, ("Grey", self.apply(image))] if self.in_grey else found
 
 
 @register_recipe("talluri2022")
-class Talluri2022(Recipe):
+class Talluri2022(WindowedRecipe):
     """Face detection, 68 landmarks, alignment, crop, resize, then the apex sequence or the initial one.
 
     The defaults are the paper's for CASME II: 36 frames of 128×128; it uses 26 for SMIC, 30 for the two combined, and
-    64×64 for Model-B.
+    64×64 for Model-B: :meth:`for_study` gives each.
 
     What the paper leaves open, and how it is settled here:
 
@@ -48,135 +66,59 @@ class Talluri2022(Recipe):
     title: ClassVar[str] = "Talluri et al. 2022"
 
     name: Literal["talluri2022"] = "talluri2022"
-    window: Literal["apex", "initial"] = "apex"
-    fill: Literal["repeat", "shift"] = "repeat"
-    step: int = Field(default=1, ge=1, le=100, description="take every n-th frame")
     margin: float = Field(default=0.1, ge=0.0, le=1.0, description="share of the face's side kept around it")
-    alignment: Literal["reference", "per-frame"] = "reference"
-    missing_apex: Literal["spotted", "middle"] = "spotted"
 
-    def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
-        every = "" if self.step == 1 else f", every {_ordinal(self.step)} one"
-        where = "around the apex" if self.window == "apex" else "from the start of the clip"
-        sentences = [
-            f"{self.frames} {self.color} frames of {self.width}×{self.height} pixels {where}{every}.",
-            "The face is found once a clip and one transform is applied to all its frames."
-            if self.alignment == "reference"
-            else "The face is found in every frame.",
-        ]
-        if self.motion == "difference":
-            sentences.append("The network sees each frame's difference from the onset frame (the paper: the frames).")
-        if (self.height, self.width) != (128, 128) or self.step != 1 or self.frames not in (26, 30, 36):
-            sentences.append(
-                "This is a reduced recipe: the paper takes every frame, 36, 30 or 26 of them, at 128×128 pixels."
-            )
-        return sentences
+    @classmethod
+    def for_study(cls, source: str, model: str, **fields: Any) -> Talluri2022:
+        """The paper's recipe for a training set and a model.
 
-    def build(self, clip: Clip, detector: FaceDetector | None = None) -> BuiltSequence:
-        """Make the sequence of one clip.
+        The depth goes by the training set: a model keeps it when it is tested on another set.
 
-        Single frames that cannot be decoded are replaced by their readable neighbour and noted.
+        Parameters
+        ----------
+        source : the training set: ``"casme2"`` (36 frames), ``"smic"`` (26) or ``"combined"`` (30).
+        model : ``"model_a"``, ``"split_model"``, ``"model_c"`` (128×128 pixels) or ``"model_b"`` (64×64).
+        fields : further fields, such as ``window="initial"`` for table 3.
 
         Raises
         ------
-        NoFaceError
-            If no frame shows a face.
-        ClipReadError
-            If the clip, or more than a quarter of the frames needed, cannot be read.
+        UsageError
+            For a set that the paper trains nothing on, a model that it does not have, or a bad field.
+
+        Examples
+        --------
+        >>> recipe = Talluri2022.for_study("combined", "model_b")
+        >>> recipe.stored_shape
+        (30, 64, 64, 1)
         """
-        detector = detector or default_detector()
-        notes: list[str] = []
-        length = len(clip.frames)
-        onset = self._inside(clip.onset, length, "onset", notes)
-        reference = find_reference(clip.frames, onset or 0, detector, clip.key)
-        align = reference.align(height=self.height, width=self.width, margin=self.margin)
-        apex = self._inside(clip.apex, length, "apex", notes)
-        apex_source = "annotated"
-        if apex is None and self.window == "apex":
-            apex_source = self.missing_apex
-            if self.missing_apex == "middle":
-                apex = length // 2
-            else:
-                # Frames before the face appears show nothing to spot.
-                start = max(onset or 0, reference.index)
-                stop = None if clip.offset is None else max(start, min(clip.offset, length - 1)) + 1
-                spot = spot_clip(clip, reference.landmarks, start=start, stop=stop)
-                apex, onset = spot.apex, spot.onset if onset is None else onset
-        if onset is None:
-            onset = 0
-        if self.window == "apex":
-            assert apex is not None
-            indexes = apex_window(length, apex, self.frames, step=self.step, fill=self.fill)
-        else:
-            indexes = initial_window(length, self.frames, step=self.step)
-        needed = np.concatenate([[onset], indexes]) if self.motion == "difference" else indexes
-        frames = self._read(clip, needed, align, detector, notes)
-        return BuiltSequence(
-            frames,
-            {
-                "apex": apex,
-                "apex_source": apex_source if apex is not None else "",
-                "onset": onset,
-                "reference": reference.index,
-                "window": [int(i) for i in indexes],
-                "notes": notes,
-            },
-        )
+        if source not in FRAMES:
+            raise unknown_choice("training set of talluri2022", source, FRAMES)
+        if model not in SIDES:
+            raise unknown_choice("model of talluri2022", model, SIDES)
+        size = {"frames": FRAMES[source], "height": SIDES[model], "width": SIDES[model]}
+        recipe = create_recipe("talluri2022", **{**size, **fields})
+        assert isinstance(recipe, cls)
+        return recipe
 
-    @staticmethod
-    def _inside(index: int | None, length: int, what: str, notes: list[str]) -> int | None:
-        if index is None or index < length:
-            return index
-        notes.append(f"the annotated {what} is frame {index}, past the last of {length} frames on disk, which is used")
-        return length - 1
+    def describe(self) -> list[str]:
+        """The recipe in plain sentences."""
+        sentences = [self._window_sentence(), self._face_sentence(), *self._motion_sentences()]
+        side = (self.height, self.width)
+        if side not in ((128, 128), (64, 64)) or self.step != 1 or self.frames not in FRAMES.values():
+            sentences.append(
+                "This is a reduced recipe: the paper takes every frame, 36, 30 or 26 of them, at 128×128 pixels (64×64 "
+                "for Model-B)."
+            )
+        return sentences
 
-    def _read(
+    def _view(
         self,
-        clip: Clip,
-        needed: NDArray[np.int64],
-        align: Alignment,
+        image: NDArray[np.uint8],
+        landmarks: NDArray[np.float64] | None,
         detector: FaceDetector,
         notes: list[str],
-    ) -> NDArray[np.uint8]:
-        cut: dict[int, NDArray[np.uint8]] = {}
-        wanted = sorted({int(i) for i in needed})
-        bad: list[int] = []
-        for index in wanted:
-            try:
-                frame = clip.frames[index]
-            except (FrameReadError, IndexError):
-                bad.append(index)
-                continue
-            if self.alignment == "per-frame":
-                landmarks = detector.landmarks(frame)
-                if landmarks is not None:
-                    align = Alignment.from_landmarks(
-                        landmarks, height=self.height, width=self.width, margin=self.margin
-                    )
-                else:
-                    notes.append(f"no face in frame {index}; the transform of the frame before is used")
-            # Grey first: a third of the pixels to warp.
-            cut[index] = align.apply(_grey(frame) if self.color == "grey" else frame)
-        if not cut or len(bad) > MAX_UNREADABLE_SHARE * len(wanted):
-            raise ClipReadError(
-                f"{clip.key}: {len(bad)} of the {len(wanted)} frames needed cannot be read (the first is frame "
-                f"{bad[0]}); copy the clip again",
-                getattr(clip.frames, "path", None),
-            )
-        if bad:
-            notes.append(f"frames {', '.join(map(str, bad))} cannot be read; a neighbour stands in")
-        good = np.array(sorted(cut))
-        nearest = {i: int(good[np.abs(good - i).argmin()]) for i in wanted}
-        stacked = np.stack([cut[nearest[int(i)]] for i in needed])
-        return np.ascontiguousarray(stacked[..., None] if stacked.ndim == 3 else stacked)
-
-
-def _grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-
-    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-
-
-def _ordinal(n: int) -> str:
-    return {2: "second", 3: "third", 4: "fourth"}.get(n, f"{n}th")
+        first: FrameView | None = None,
+    ) -> FrameView:
+        assert landmarks is not None
+        align = Alignment.from_landmarks(landmarks, height=self.height, width=self.width, margin=self.margin)
+        return _AlignedView(landmarks, align, self.color == "grey")

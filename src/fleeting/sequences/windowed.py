@@ -1,0 +1,268 @@
+"""What the recipes share that take a window of frames and show it through one view of the face."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from fleeting.errors import ClipReadError, FrameReadError
+from fleeting.faces import default_detector, find_reference
+from fleeting.sequences.recipe import BuiltSequence, Recipe
+from fleeting.sequences.steps import Step, boxed
+from fleeting.sequences.windows import apex_window, initial_window
+from fleeting.spotting import spot_clip
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleeting.clips import Clip
+    from fleeting.faces import FaceDetector, Reference
+
+__all__ = ["FrameView", "WindowedRecipe", "grey", "ordinal"]
+
+# A clip with more unreadable frames than this says nothing reliable about motion.
+MAX_UNREADABLE_SHARE = 0.25
+
+
+class FrameView(ABC):
+    """How one frame becomes one image of the sequence; fixed for a clip, or for a frame if each is aligned by itself."""
+
+    @abstractmethod
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """RGB ``(H, W, 3)`` of any size to the recipe's size: ``(H, W)`` for grey, ``(H, W, 3)`` for colour."""
+
+    def stages(self, image: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.uint8]]]:
+        """What a frame looks like on the way: titles and images, the last one being that of :meth:`apply`."""
+        return [("In the sequence", self.apply(image))]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which frames of a clip are taken, and where its face was found."""
+
+    indexes: NDArray[np.int64]
+    onset: int
+    apex: int | None
+    apex_source: str
+    reference: Reference | None
+    notes: list[str] = field(default_factory=list)
+
+
+class WindowedRecipe(Recipe):
+    """Base of the recipes that take the apex sequence or the initial one, and see each frame through a view.
+
+    A subclass writes :meth:`_view`. Finding the reference frame and the apex, choosing the window, reading frames and
+    standing in for those that cannot be read is done here.
+    """
+
+    window: Literal["apex", "initial"] = "apex"
+    fill: Literal["repeat", "shift"] = "repeat"
+    step: int = Field(default=1, ge=1, le=100, description="take every n-th frame")
+    alignment: Literal["reference", "per-frame"] = "reference"
+    missing_apex: Literal["spotted", "middle"] = "spotted"
+
+    #: Whether the view needs a face; a recipe that shows whole frames does not.
+    needs_face: ClassVar[bool] = True
+
+    def _view(
+        self,
+        image: NDArray[np.uint8],
+        landmarks: NDArray[np.float64] | None,
+        detector: FaceDetector,
+        notes: list[str],
+        first: FrameView | None = None,
+    ) -> FrameView:
+        """The view of the face with these landmarks (``None`` if no face is needed).
+
+        Parameters
+        ----------
+        image : the frame in which they were found.
+        notes : what a reader of the result should know is added here.
+        first : the view of the reference frame, for a frame that is aligned by itself.
+        """
+        raise NotImplementedError
+
+    def build(self, clip: Clip, detector: FaceDetector | None = None) -> BuiltSequence:
+        """Make the sequence of one clip.
+
+        Single frames that cannot be decoded are replaced by their readable neighbour and noted.
+
+        Raises
+        ------
+        NoFaceError
+            If no frame shows a face.
+        ClipReadError
+            If the clip, or more than a quarter of the frames needed, cannot be read.
+        """
+        detector = detector or default_detector()
+        plan = self._plan(clip, detector)
+        view = self._reference_view(clip, plan, detector)
+        frames = self._read(clip, plan, view, detector)
+        return BuiltSequence(
+            frames,
+            {
+                "apex": plan.apex,
+                "apex_source": plan.apex_source,
+                "onset": plan.onset,
+                "reference": None if plan.reference is None else plan.reference.index,
+                "window": [int(i) for i in plan.indexes],
+                "notes": plan.notes,
+            },
+        )
+
+    def steps(self, clip: Clip, detector: FaceDetector | None = None) -> list[Step]:
+        """Each stage from frame to sequence, to be looked at: see :func:`fleeting.sequences.draw_steps`.
+
+        The stages are shown for the frame in which the face was found and for the apex (or the middle of the window).
+
+        Raises
+        ------
+        As :meth:`build`.
+        """
+        detector = detector or default_detector()
+        plan = self._plan(clip, detector)
+        view = self._reference_view(clip, plan, detector)
+        sequence = self._read(clip, plan, view, detector)
+        centre = int(plan.indexes[len(plan.indexes) // 2]) if plan.apex is None else plan.apex
+        found_in = plan.onset if plan.reference is None else plan.reference.index
+        known = clip.onset is not None or plan.apex_source == "spotted"
+        names = {found_in: "onset" if known else "start"} if found_in == plan.onset else {found_in: "face found"}
+        names[centre] = "middle" if plan.apex is None else "apex"
+        stages: dict[str, list[NDArray[np.uint8]]] = {}
+        captions: list[str] = []
+        for index in sorted(names):
+            try:
+                image = clip.frames[index]
+            except (FrameReadError, IndexError):
+                continue
+            captions.append(f"{names[index]}, frame {index}")
+            own = self._frame_view(index, image, view, detector, []) if self._each_frame else None
+            shown = (own or view).stages(image)
+            if self.needs_face:
+                shown = [("Face found", boxed(image, detector)), *shown]
+            for title, picture in shown:
+                stages.setdefault(title, []).append(picture)
+        made = [Step(title, tuple(images), tuple(captions)) for title, images in stages.items()]
+        labels = [str(int(i)) for i in plan.indexes]
+        if self.motion == "difference":
+            labels = [f"onset {plan.onset}", *labels]
+        centre_at = len(labels) - self.frames + self.frames // 2
+        marks = {centre_at: "apex"} if self.window == "apex" and int(plan.indexes[self.frames // 2]) == centre else {}
+        tagged = tuple(f"{label} · {marks[k]}" if k in marks else label for k, label in enumerate(labels))
+        return [*made, Step("Sequence", tuple(sequence), tagged, sequence=True)]
+
+    @property
+    def _each_frame(self) -> bool:
+        return self.needs_face and self.alignment == "per-frame"
+
+    def _window_sentence(self) -> str:
+        every = "" if self.step == 1 else f", every {ordinal(self.step)} one"
+        where = "around the apex" if self.window == "apex" else "from the start of the clip"
+        return f"{self.frames} {self.color} frames of {self.width}×{self.height} pixels {where}{every}."
+
+    def _face_sentence(self) -> str:
+        if self.alignment == "reference":
+            return "The face is found once a clip and one transform is applied to all its frames."
+        return "The face is found in every frame."
+
+    def _motion_sentences(self) -> list[str]:
+        if self.motion == "none":
+            return []
+        return ["The network sees each frame's difference from the onset frame (the paper: the frames)."]
+
+    def _plan(self, clip: Clip, detector: FaceDetector) -> _Plan:
+        notes: list[str] = []
+        length = len(clip.frames)
+        onset = _inside(clip.onset, length, "onset", notes)
+        apex = _inside(clip.apex, length, "apex", notes)
+        spot_it = apex is None and self.window == "apex" and self.missing_apex == "spotted"
+        reference = None
+        if self.needs_face or spot_it:
+            reference = find_reference(clip.frames, onset or 0, detector, clip.key)
+        source = "" if apex is None else "annotated"
+        if apex is None and self.window == "apex":
+            source = self.missing_apex
+            if reference is not None and spot_it:
+                # Frames before the face appears show nothing to spot.
+                start = max(onset or 0, reference.index)
+                stop = None if clip.offset is None else max(start, min(clip.offset, length - 1)) + 1
+                spot = spot_clip(clip, reference.landmarks, start=start, stop=stop)
+                apex = spot.apex
+                if onset is None:
+                    # The nearer the reference is to the window, the less the head has moved between them.
+                    onset = spot.onset
+                    reference = find_reference(clip.frames, onset, detector, clip.key)
+            else:
+                apex = length // 2
+        if self.window == "apex" and apex is not None:
+            indexes = apex_window(length, apex, self.frames, step=self.step, fill=self.fill)
+        else:
+            indexes = initial_window(length, self.frames, step=self.step)
+        return _Plan(indexes, onset or 0, apex, source, reference if self.needs_face else None, notes)
+
+    def _reference_view(self, clip: Clip, plan: _Plan, detector: FaceDetector) -> FrameView:
+        if plan.reference is None:
+            return self._view(np.zeros((1, 1, 3), np.uint8), None, detector, plan.notes)
+        image = clip.frames[plan.reference.index]
+        return self._view(image, plan.reference.landmarks, detector, plan.notes)
+
+    def _frame_view(
+        self, index: int, image: NDArray[np.uint8], first: FrameView, detector: FaceDetector, notes: list[str]
+    ) -> FrameView | None:
+        """The view of a frame that is aligned by itself; ``None`` if it shows no face."""
+        landmarks = detector.landmarks(image)
+        if landmarks is None:
+            notes.append(f"no face in frame {index}; the transform of the frame before is used")
+            return None
+        return self._view(image, landmarks, detector, notes, first)
+
+    def _read(self, clip: Clip, plan: _Plan, view: FrameView, detector: FaceDetector) -> NDArray[np.uint8]:
+        needed = np.concatenate([[plan.onset], plan.indexes]) if self.motion == "difference" else plan.indexes
+        cut: dict[int, NDArray[np.uint8]] = {}
+        wanted = sorted({int(i) for i in needed})
+        bad: list[int] = []
+        current = view
+        for index in wanted:
+            try:
+                frame = clip.frames[index]
+            except (FrameReadError, IndexError):
+                bad.append(index)
+                continue
+            if self._each_frame:
+                current = self._frame_view(index, frame, view, detector, plan.notes) or current
+            cut[index] = current.apply(frame)
+        if not cut or len(bad) > MAX_UNREADABLE_SHARE * len(wanted):
+            raise ClipReadError(
+                f"{clip.key}: {len(bad)} of the {len(wanted)} frames needed cannot be read (the first is frame "
+                f"{bad[0]}); copy the clip again",
+                getattr(clip.frames, "path", None),
+            )
+        if bad:
+            plan.notes.append(f"frames {', '.join(map(str, bad))} cannot be read; a neighbour stands in")
+        good = np.array(sorted(cut))
+        nearest = {i: int(good[np.abs(good - i).argmin()]) for i in wanted}
+        stacked = np.stack([cut[nearest[int(i)]] for i in needed])
+        return np.ascontiguousarray(stacked[..., None] if stacked.ndim == 3 else stacked)
+
+
+def _inside(index: int | None, length: int, what: str, notes: list[str]) -> int | None:
+    if index is None or index < length:
+        return index
+    notes.append(f"the annotated {what} is frame {index}, past the last of {length} frames on disk, which is used")
+    return length - 1
+
+
+def grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB ``(H, W, 3)`` to grey ``(H, W)``."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def ordinal(n: int) -> str:
+    """``second``, ``third``, ``fourth``, ``5th``: good enough for steps."""
+    return {2: "second", 3: "third", 4: "fourth"}.get(n, f"{n}th")
