@@ -71,6 +71,22 @@ def test_synth_preprocess_train(tmp_path, capsys):
     assert main(["predict", str(clips / "s01" / "c01"), "--model", str(tmp_path / "m")]) == 0
 
 
+def test_the_steps_of_a_recipe_are_drawn_for_a_clip_or_a_set(small_set, tmp_path, capsys):
+    out = tmp_path / "steps ü.png"
+    clip = str(small_set / "s01" / "c01")
+    assert main(["preprocess", clip, "--recipe", "irawan2023", "--show-steps", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["steps"][0] == "Face found" and told["steps"][-1] == "Sequence"
+    assert out.stat().st_size > 50_000
+    spec = f"synthetic:{small_set}"
+    assert main(["preprocess", "--data", spec, "--recipe", "reddy2019", "--show-steps", str(tmp_path / "s.svg")]) == 0
+    assert (tmp_path / "s.svg").is_file()
+    for wrong in ([], [clip], [clip, "--data", spec, "--show-steps", str(out)]):
+        capsys.readouterr()
+        assert main(["preprocess", *wrong]) == 2
+        assert "either --data KIND:PATH, or a video" in capsys.readouterr().err
+
+
 def test_no_face_is_exit_code_1(video, small_run, capsys):
     assert main(["predict", str(video("no_face.mp4")), "--model", str(small_run.path)]) == 1
     captured = capsys.readouterr()

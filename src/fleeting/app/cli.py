@@ -143,42 +143,79 @@ def synth(
 
 @app.command(sort_key=2)
 def preprocess(
+    clip: Path | None = None,
     *,
-    data: Data,
+    data: Annotated[list[str] | None, Parameter(name="--data", negative="", help="Data sets as KIND:PATH.")] = None,
+    show_steps: Path | None = None,
+    fps: float | None = None,
     recipe: RecipeSpec = "talluri2022",
     cache: Store = None,
     jobs: Jobs = 0,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn clips into sequences and keep them; `evaluate` does this by itself.
+    """Turn clips into sequences and keep them, as `evaluate` does by itself; or look at what becomes of one.
 
     Example: fleeting preprocess --data synthetic:clips
+    Example: fleeting preprocess video.mp4 --recipe irawan2023 --show-steps steps.png
+
+    Parameters
+    ----------
+    clip
+        A video, or a folder of frames, to look at with --show-steps.
+    show_steps
+        Draw each stage of the recipe here (png, svg, pdf or jpg): for CLIP, or for the first clip of --data. It shows
+        a face.
+    fps
+        Frames a second of CLIP, if it is a folder or to overrule the video.
     """
     from fleeting.datasets import load_clips
     from fleeting.sequences import prepare
 
     screen = Screen(quiet, json)
     made_by = recipe_from(recipe)
-    clips = load_clips(data)
+    if (clip is None) == (not data) or (clip is not None and show_steps is None):
+        raise UsageError("preprocess takes either --data KIND:PATH, or a video or folder with --show-steps OUT.png")
+    if show_steps is not None:
+        found = load_clips(data) if data else [clip]
+        if not found:
+            raise UsageError(f"no clips in {', '.join(data or [])}; expected annotated clips")
+        _show_steps(screen, made_by, found[0], show_steps, fps)
+        return
+    clips = load_clips(data or [])
     with screen.bar() as bars:
-        found = prepare(clips, made_by, root=cache, jobs=jobs, progress=bars.step("clips"))
-    for item in found.skipped:
+        made = prepare(clips, made_by, root=cache, jobs=jobs, progress=bars.step("clips"))
+    for item in made.skipped:
         screen.warn(f"skipped {item.clip.key}: {item.reason}")
-    noted = [(clip.key, info["notes"]) for clip, info in zip(found.clips, found.infos, strict=True) if info["notes"]]
+    noted = [(clip.key, info["notes"]) for clip, info in zip(made.clips, made.infos, strict=True) if info["notes"]]
     for key, notes in noted:
         screen.warn(f"{key}: {'; '.join(notes)}")
-    screen.show(f"{len(found)} sequences, {len(found.skipped)} clips skipped, in {found.store.folder}")
+    screen.show(f"{len(made)} sequences, {len(made.skipped)} clips skipped, in {made.store.folder}")
     screen.dump(
         {
-            "sequences": len(found),
-            "folder": str(found.store.folder),
-            "skipped": [{"clip": item.clip.key, "reason": item.reason} for item in found.skipped],
+            "sequences": len(made),
+            "folder": str(made.store.folder),
+            "skipped": [{"clip": item.clip.key, "reason": item.reason} for item in made.skipped],
             "notes": dict(noted),
         }
     )
-    if not len(found):
+    if not len(made):
         raise FleetingError("no clip could become a sequence; the reasons are above")
+
+
+def _show_steps(screen: Screen, recipe: Any, what: Any, out: Path, fps: float | None) -> None:
+    from fleeting.clips import Clip as OneClip
+    from fleeting.clips import open_clip
+    from fleeting.sequences import draw_steps
+
+    clip = what if isinstance(what, OneClip) else open_clip(what, fps=fps)
+    if not hasattr(recipe, "steps"):
+        raise UsageError(f"recipe {recipe.name} cannot show its steps; it has no method steps(clip)")
+    name = clip.key if what is clip else clip.name
+    steps = recipe.steps(clip)
+    path = draw_steps(steps, out, title=f"{name}: {recipe.title or recipe.name}")
+    screen.show(f"Steps: {path}")
+    screen.dump({"steps": [step.title for step in steps], "figure": str(path)})
 
 
 Epochs = Annotated[int | None, Parameter(help="Passes over the training clips (default: the paper's).")]
