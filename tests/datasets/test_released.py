@@ -2,12 +2,16 @@
 
 import pickle
 import shutil
+import tempfile
+from pathlib import Path
 
 import look_alike_casme2
 import look_alike_samm
 import look_alike_smic
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tiny import litter, write_book, write_frames
 
 from fleeting.datasets import Casme2, Samm, Smic, WrongFolderError, open_dataset
@@ -402,6 +406,29 @@ def test_an_incomplete_folder_is_no_wrong_one(cls, write, table, tmp_path):
     report = cls(root).verify()
     assert not report.usable
     assert "cannot be read as a spreadsheet" in str(report)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sets(st.integers(0, 1200), min_size=3, max_size=9).map(sorted),
+    st.lists(st.integers(0, 1200), min_size=3, max_size=3).map(sorted),
+    st.sampled_from(["img{}.jpg", "img{:03d}.jpg", "reg_img{:05d}.jpg", "take 2 img {}.jpg"]),
+)
+def test_any_numbering_is_followed(numbers, said, pattern):
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        write_frames(root / "CASME2_RAW_selected/sub01/EP02_01f", pattern, numbers)
+        row = ["01", "EP02_01f", None, *said, None, "4", "disgust"]
+        write_book(root / "CASME2-coding-20140508.xlsx", {"S": [look_alike_casme2.HEADER, row]})
+        d = Casme2(root)
+        (clip,) = d.clips()
+        for number, index, file in zip(said, (clip.onset, clip.apex, clip.offset), files(clip)):
+            if number in numbers and any(numbers[0] <= other <= numbers[-1] for other in said):
+                assert file == pattern.format(number)
+            assert index is None or 0 <= index < len(clip)
+        # Whatever does not fit is told.
+        if not set(said) <= set(numbers):
+            assert {p.kind for p in d.problems} & {"missing frames", "apex"}
 
 
 def test_links_in_a_circle_end(casme2, tmp_path):
