@@ -18,6 +18,7 @@ WAYS = {
     "raw frames, as published": ("none", {}),
     "raw frames, gradient norm cut at 1": ("none", {"clip_norm": 1.0}),
     "difference from the onset frame": ("difference", {}),
+    "difference, gradient norm cut at 1": ("difference", {"clip_norm": 1.0}),
 }
 
 
