@@ -168,8 +168,10 @@ def decimals(texts: Sequence[str], kind: str) -> int:
     digits = [len(text.partition(".")[2]) if re.fullmatch(r"-?\d*\.?\d*", text) else 9 for text in written]
     if kind == "published":
         return min(2, max(digits, default=0))
+    sizes = [abs(as_number(text)) for text in written if as_number(text)]
     # Learning rates of 0.01 and 0.0001 read best as they stand; measured values as columns of equal length.
-    return -1 if max(digits, default=0) <= 4 else 3
+    as_they_stand = max(digits, default=0) <= 4 and max(sizes, default=1.0) >= 10 * min(sizes, default=1.0)
+    return -1 if as_they_stand else min(3, max(digits, default=0))
 
 
 def _cell(column: Column, row: dict[str, str], digits: int, kind_before: str) -> Cell:
