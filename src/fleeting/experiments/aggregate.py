@@ -61,7 +61,8 @@ def aggregate(run: RunFolder, *, allow_partial: bool = False) -> dict[str, Any]:
         majority_classes.append(majority["class"])
         if done["collapse"]["collapsed"]:
             collapsed += 1
-            warnings.append(f"Fold {unit['fold'] + 1}, seed {unit['seed']} collapsed: {_reasons(done)}")
+            noun = str(content["config"]["protocol"].get("noun", "fold")).capitalize()
+            warnings.append(f"{noun} {unit['fold'] + 1}, seed {unit['seed']} collapsed: {_reasons(done)}")
         rows.append(
             {"scope": "fold", "fold": unit["fold"], "seed": unit["seed"], **score_all(part, classes)}
             | {

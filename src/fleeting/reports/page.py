@@ -79,6 +79,8 @@ def _context(run: RunData) -> dict[str, Any]:
         "banners": _banners(run, finished, len(predictions)),
         "independent": wording.independent(run),
         "protocol": as_dict(config.get("protocol")),
+        "protocol_sentence": wording.protocol_sentence(run),
+        "noun": wording.split_noun(run),
         "model": model,
         "model_title": wording.model_title(str(model.get("name", ""))),
         "model_shape": as_dict(model.get("shape")),
@@ -123,8 +125,8 @@ def _class_names(run: RunData) -> list[str]:
     return [*run.classes, *sorted(seen - set(run.classes))]
 
 
-def _fold_name(unit: UnitData, many_seeds: bool) -> str:
-    return f"fold {unit.fold + 1}" + (f", seed {unit.seed}" if many_seeds else "")
+def _fold_name(unit: UnitData, many_seeds: bool, noun: str) -> str:
+    return f"{noun} {unit.fold + 1}" + (f", seed {unit.seed}" if many_seeds else "")
 
 
 def _banners(run: RunData, finished: Sequence[UnitData], n_predictions: int) -> list[dict[str, Any]]:
@@ -135,8 +137,9 @@ def _banners(run: RunData, finished: Sequence[UnitData], n_predictions: int) -> 
     def add(kind: str, title: str, *text: str) -> None:
         banners.append({"kind": kind, "title": title, "text": text})
 
-    missing = [_fold_name(unit, many) for unit in run.units if not unit.finished]
-    noun = "training run" if many else "fold"
+    split = wording.split_noun(run)
+    missing = [_fold_name(unit, many, split) for unit in run.units if not unit.finished]
+    noun = "training run" if many else split
     again = "Run the same evaluate command again to finish; what is finished is kept."
     if not finished:
         title = "Nothing is finished yet" if run.units else "This run lists no work"
@@ -158,11 +161,11 @@ def _banners(run: RunData, finished: Sequence[UnitData], n_predictions: int) -> 
             f"{len(collapsed)} of {wording.plural(len(finished), 'training run')} collapsed",
             "A collapsed network has stopped learning and answers nearly the same whatever it is shown, so its "
             "accuracy is that of always saying one class.",
-            *(f"{_fold_name(unit, many).capitalize()}: {_collapse_reason(unit)}" for unit in collapsed),
+            *(f"{_fold_name(unit, many, split).capitalize()}: {_collapse_reason(unit)}" for unit in collapsed),
         )
     shared = [unit for unit in finished if unit.shared_subjects]
     if shared and wording.independent(run):
-        where = wording.listed([_fold_name(unit, many) for unit in shared])
+        where = wording.listed([_fold_name(unit, many, split) for unit in shared])
         who = wording.listed(list(shared[0].shared_subjects[:5]))
         add(
             "alert",
@@ -292,9 +295,10 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
         ("val_loss", "Loss on the test clips", "loss", by_loss, None),
         ("val_accuracy", "Accuracy on the test clips", "accuracy", by_accuracy, (0.0, 1.0)),
     ]
+    split = wording.split_noun(run)
     legend = [
         {
-            "name": _fold_name(unit, many).capitalize() + (" (collapsed)" if unit.collapsed else ""),
+            "name": _fold_name(unit, many, split).capitalize() + (" (collapsed)" if unit.collapsed else ""),
             "style": _style(index, unit, len(units)),
         }
         for index, unit in enumerate(units)

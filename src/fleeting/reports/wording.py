@@ -114,12 +114,24 @@ def outcome(run: RunData, right: int, total: int, pooled: dict[str, Any]) -> lis
     """The result in plain sentences: what was reached, and what saying one word always would reach."""
     model = model_title(str(as_dict(run.config.get("model")).get("name", "")))
     seeds = len({unit.seed for unit in run.units if unit.finished})
-    what = plural(total, "clip") if seeds < 2 else f"{total:,} test answers ({seeds} seeds a clip)"
+    answers = [one for unit in run.units for one in unit.predictions]
+    clips = len({(one.dataset, one.subject, one.clip) for one in answers})
+    if total == clips:
+        what = plural(total, "clip")
+    elif total == clips * seeds:
+        what = f"{total:,} test answers ({seeds} seeds a clip)"
+    else:
+        what = f"{total:,} test answers about {plural(clips, 'clip')}"
     whom = "of people it had not seen in training" if independent(run) else "of people partly known from training"
     spread = interval(pooled.get("accuracy_low"), pooled.get("accuracy_high"))
     sentences = [
         f"{model} recognised {right:,} of {what} {whom}: accuracy {figure(right / total)}{' ' * bool(spread)}{spread}."
     ]
+    untested = len(run.clips) - clips
+    if untested > 0 and all(unit.finished for unit in run.units):
+        sentences.append(
+            f"The other {plural(untested, 'clip')} of the data {'was' if untested == 1 else 'were'} not tested."
+        )
     majority = as_number(pooled.get("majority_accuracy"))
     if math.isfinite(majority):
         sentences.append(f"Always saying ‘{pooled.get('majority_class') or '?'}’ would give {figure(majority)}.")
@@ -127,6 +139,21 @@ def outcome(run: RunData, right: int, total: int, pooled: dict[str, Any]) -> lis
         if low <= majority or (not math.isfinite(low) and right / total <= majority):
             sentences.append("The one is not clearly better than the other: this is no evidence of recognition.")
     return sentences
+
+
+def split_noun(run: RunData) -> str:
+    """What the protocol calls one train/test split: ``fold`` or ``split``."""
+    return "split" if as_dict(run.config.get("protocol")).get("noun") == "split" else "fold"
+
+
+def protocol_sentence(run: RunData) -> str:
+    """How the clips were split, in a few words."""
+    protocol = as_dict(run.config.get("protocol"))
+    name = str(protocol.get("name") or "not recorded")
+    told = str(protocol.get("sentence") or "")
+    whom = "no person in training and test" if independent(run) else "people mixed"
+    splits = len({unit.fold for unit in run.units})
+    return f"{name}: {told or f'{plural(splits, split_noun(run))}, {whom}'}"
 
 
 def independent(run: RunData) -> bool:
