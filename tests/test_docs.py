@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleeting import plugins
+from fleeting import parallel, plugins
 from fleeting.app.cli import app, main
 from fleeting.synthesis import look_alike
 
@@ -47,6 +47,8 @@ def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, own_registr
     """Files are written, Python runs in the page's namespace, and plain blocks of commands are run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLEETING_CACHE", str(tmp_path / ".store"))
+    # Workers are tested elsewhere; each would import torch anew.
+    monkeypatch.setattr(parallel, "available_cores", lambda: 1)
     # Look-alikes in small pictures: nobody looks for faces in them here.
     monkeypatch.setattr(look_alike, "write_dataset", partial(look_alike.write_dataset, size=(70, 85)))
     space = {"__name__": page.stem}
