@@ -268,7 +268,9 @@ def evaluate(
     out
         Run folder.
     protocol
-        NAME[,folds=5,seed=0]; stratified-kfold mixes subjects as the paper does, subject-kfold does not.
+        NAME[,option=value...]: stratified-kfold, holdout, repeated-holdout mix subjects as the papers do; subject-kfold,
+        subject-holdout, repeated-subject-holdout, loso do not; cross-dataset,source=A+B,target=C tests on another set.
+        Options: folds, repeats, test_size, seed.
     seeds
         Comma-separated; every fold is trained once for each.
     watch

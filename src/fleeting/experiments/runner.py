@@ -232,9 +232,10 @@ def begin(
     """
     observer = observer or Observer()
     run = RunFolder(out)
+    # A misspelt option is to be told before sequences are made for minutes.
+    protocol = create_protocol(config.protocol, **config.protocol_options)
     prepared = prepared or prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
-    protocol = create_protocol(config.protocol, **config.protocol_options)
     table = sequences.table()
     folds = folds_of(protocol, table)
     shape = _shape(config.recipe, len(classes))
