@@ -215,6 +215,8 @@ def test_an_interval_of_shares_stays_one(tmp_path: Path) -> None:
     [
         ("percent", ["0.4371", "", "NaN", "inf", "1", "not run"], ["43.7 %", "–", "–", "–", "100.0 %", "not run"]),
         ("published", ["43.7", "81.70", "x"], ["43.70 %", "81.70 %", "x"]),
+        ("published", ["0.8170", "0.7681", "1"], ["81.70 %", "76.81 %", "100.00 %"]),
+        ("published", ["0.5", "nan"], ["50 %", "–"]),
         ("integer", ["12544", "5.0", "2.5", "-"], ["12,544", "5", "2.5", "-"]),
         ("number", ["0.0001", "0.01", "100"], ["0.0001", "0.01", "100"]),
         ("number", ["0.3", "0.55"], ["0.30", "0.55"]),
@@ -238,6 +240,19 @@ def test_any_text_is_a_cell(texts: list[str], kind: str) -> None:
     table = build_table(columns, [{"v": text} for text in texts])
     assert not problems and len(table.rows) == len(texts)
     assert all(row.cells[0].text and row.cells[0].text.lower() != "nan" for row in table.rows)
+
+
+def test_states_of_groups_and_what_collapsed(tmp_path: Path) -> None:
+    columns = [{"key": "name"}, {"key": "a_collapsed", "label": "collapsed", "group": "A"},
+               {"key": "a_status", "label": "", "kind": "status", "group": "A"},
+               {"key": "b_collapsed", "label": "collapsed", "kind": "integer", "group": "B"},
+               {"key": "b_status", "label": "", "kind": "status", "group": "B"}]  # fmt: skip
+    csv = "name,a_collapsed,a_status,b_collapsed,b_status\nx,yes,ok,0,ok\ny,0 of 5,ok,,not run\nz,2 of 5,ok,3.0,ok\n"
+    page = page_of(one_table(tmp_path, csv, columns))
+    # A state of which all is well, and which has no heading, would only take room.
+    assert cells(page)[:12] == ["x", "yes", "0", "ok", "y", "0 of 5", "–", "not run", "z", "2 of 5", "3", "ok"]
+    assert [e["text"] for e in page.all("td", "flag")] == ["yes", "2 of 5", "3"]
+    assert not page.all("tr", "off") and [e["text"] for e in page.all("td", "off")] == ["–", "not run"]
 
 
 def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from fleeting.reports import wording
 from fleeting.reports.charts import Bars, Reference, Series, bar_chart, line_chart
 from fleeting.reports.reading import as_dict, as_int, as_list, as_number
 from fleeting.reports.study_folder import StudyData
-from fleeting.reports.tables import Column, build_table, decimals, read_columns
+from fleeting.reports.tables import Column, build_table, decimals, points, read_columns
 
 __all__ = ["study_context"]
 
@@ -262,21 +262,21 @@ def _bars(
     rows = rows[:_MAX_CATEGORIES]
     columns = {key: known.get((file, key), Column(key, key)) for key in keys}
     values = {key: [as_number(row[key]) for row in rows] for key in keys}
-    in_points = {key: _in_points(columns[key], values[key]) for key in keys}
-    percent = any(in_points.values()) or any(columns[key].kind == "percent" for key in keys)
+    in_points = {key: _in_points(columns[key], [row[key] for row in rows]) for key in keys}
+    percent = any(in_points.values()) or any(columns[key].kind in ("percent", "published") for key in keys)
     bars = []
     palette = [f"c{at}" for at in range(_COLOURS) if at != 1 or not any(map(_is_majority, keys))]
     colour = 0
     for key in keys:
         column = columns[key]
         scale = 100.0 if percent and not in_points[key] else 1.0
-        published = column.published or "published" in key
+        published = column.published or key == "published" or key.endswith("_published")
         beside = "published" if published else "majority" if _is_majority(key) else ""
         style = beside or palette[colour % len(palette)]
         colour += not beside
         low, high = ([as_number(row.get(end)) * scale for row in rows] if end else [] for end in _ends(column))
         name = _label(file, key, known)
-        digits = decimals([row[key] for row in rows], "published") if in_points[key] else 1 if percent else 2
+        digits = decimals([row[key] for row in rows], "published") if published else 1 if percent else 2
         bars.append(Bars(name, [value * scale for value in values[key]], low, high, style, digits))
     limits = _limits(item)
     shares = percent and limits is not None and limits[1] <= 1
@@ -286,7 +286,7 @@ def _bars(
         str(item.get("title") or f"{', '.join(keys)} by {item['x']}"),
         [row[str(item["x"])] for row in rows],
         bars,
-        value_label=str(item.get("y_label") or ("percent" if percent else ", ".join(bar.name for bar in bars))),
+        value_label=_value_label(item, percent, bars),
         limits=(limits[0] * 100, limits[1] * 100) if limits and shares else limits,
         references=[Reference(mark.name, mark.y * 100) for mark in references] if as_shares else references,
     )
@@ -304,8 +304,13 @@ def _ends(column: Column) -> tuple[str, str]:
     return (column.low, column.high) if column.low and column.high else ("", "")
 
 
-def _in_points(column: Column, values: Sequence[float]) -> bool:
-    """Whether a column counts in percent points: it is said to, or it holds more than a share can be."""
-    if column.kind in ("published", "percent"):
-        return column.kind == "published"
-    return "accuracy" in column.key and any(value > 1 for value in values if math.isfinite(value))
+def _in_points(column: Column, texts: Sequence[str]) -> bool:
+    """Whether a column counts in percent points rather than in shares."""
+    return (column.kind == "published" or column.key == "published") and points(texts) == 1.0
+
+
+def _value_label(item: dict[str, Any], percent: bool, bars: Sequence[Bars]) -> str:
+    label = str(item.get("y_label") or ("" if percent else ", ".join(one.name for one in bars)))
+    if percent and "percent" not in label and "%" not in label:
+        return f"{label}, percent" if label else "percent"
+    return label

@@ -12,7 +12,7 @@ from typing import Any
 from fleeting.reports import wording
 from fleeting.reports.reading import as_dict, as_list, as_number
 
-__all__ = ["KINDS", "Cell", "Column", "Head", "Row", "Table", "build_table", "read_columns"]
+__all__ = ["KINDS", "Cell", "Column", "Head", "Row", "Table", "build_table", "decimals", "points", "read_columns"]
 
 KINDS = ("text", "percent", "number", "integer", "interval", "published", "status")
 _NUMERIC = ("percent", "number", "integer", "interval", "published")
@@ -109,7 +109,7 @@ def read_columns(listed: Any, emphasis: Any = ()) -> tuple[list[Column], list[st
                 text["low"],
                 text["high"],
                 text["group"],
-                published=kind == "published" or item.get("published") is True,
+                published=kind == "published" or item.get("published") is True or text["label"].lower() == "published",
                 strong=bool(text["key"]) and text["key"] in strong,
                 opens=bool(columns) and text["group"] != before,
             )
@@ -132,14 +132,31 @@ def build_table(columns: Sequence[Column], rows: Sequence[dict[str, str]]) -> Ta
         if lacking:
             problems.append(f"The file lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}.")
     shown = rows[:_MAX_ROWS]
-    digits = {one.key: decimals([row.get(one.key, "") for row in rows], one.kind) for one in columns}
+    states = [one.key for one in columns if one.kind == "status"]
+    columns = [one for one in columns if not _says_nothing(one, rows)]
+    texts = {one.key: [row.get(one.key, "") for row in rows] for one in columns}
+    digits = {one.key: decimals(texts[one.key], one.kind) for one in columns}
+    scales = {one.key: points(texts[one.key]) if one.kind == "published" else 1.0 for one in columns}
     body = []
     for row in shown:
-        states = [row.get(one.key, "").strip() for one in columns if one.kind == "status"]
-        off = next((state for state in states if _NOT_DONE.match(state)), "")
-        cells = [_cell(one, row, digits[one.key], columns[at - 1].kind if at else "") for at, one in enumerate(columns)]
+        said = [row.get(key, "").strip() for key in states]
+        off = said[0] if said and all(map(_NOT_DONE.match, said)) else ""
+        cells = [
+            _cell(one, row, digits[one.key], scales[one.key], columns[at - 1].kind if at else "")
+            for at, one in enumerate(columns)
+        ]
         body.append(Row(cells, off))
     return Table(list(columns), _heads(columns), body, len(rows) - len(shown), problems)
+
+
+def _says_nothing(column: Column, rows: Sequence[dict[str, str]]) -> bool:
+    """A state without a heading, of which all is well: it would only take room."""
+    return (
+        column.kind == "status"
+        and not column.label
+        and bool(rows)
+        and all(row.get(column.key, "").strip() == "ok" for row in rows)
+    )
 
 
 def _needs(column: Column) -> list[str]:
@@ -160,6 +177,12 @@ def _heads(columns: Sequence[Column]) -> list[list[Head]]:
     return [above, [Head(one.label, one.style) for one in columns if one.group]]
 
 
+def points(texts: Sequence[str]) -> float:
+    """What makes percent points of a published column: 100 where it holds shares, 1 where it holds points."""
+    numbers = [abs(as_number(text)) for text in texts if math.isfinite(as_number(text))]
+    return 100.0 if numbers and max(numbers) <= 1 else 1.0
+
+
 def decimals(texts: Sequence[str], kind: str) -> int:
     """Digits after the point that a column shows in every row; -1 for as short as each number allows."""
     if kind == "percent":
@@ -167,28 +190,31 @@ def decimals(texts: Sequence[str], kind: str) -> int:
     written = [text.strip() for text in texts if math.isfinite(as_number(text))]
     digits = [len(text.partition(".")[2]) if re.fullmatch(r"-?\d*\.?\d*", text) else 9 for text in written]
     if kind == "published":
-        return min(2, max(digits, default=0))
+        scaled = [f"{as_number(text) * 100:.2f}".rstrip("0") for text in written] if points(texts) > 1 else written
+        return min(2, max((len(text.partition(".")[2]) for text in scaled), default=0))
     sizes = [abs(as_number(text)) for text in written if as_number(text)]
     # Learning rates of 0.01 and 0.0001 read best as they stand; measured values as columns of equal length.
     as_they_stand = max(digits, default=0) <= 4 and max(sizes, default=1.0) >= 10 * min(sizes, default=1.0)
     return -1 if as_they_stand else min(3, max(digits, default=0))
 
 
-def _cell(column: Column, row: dict[str, str], digits: int, kind_before: str) -> Cell:
+def _cell(column: Column, row: dict[str, str], digits: int, scale: float, kind_before: str) -> Cell:
     text = " ".join(row.get(column.key, "").split())
     ends = ""
     if column.low or column.high:
-        scale = 100.0 if column.kind == "percent" or (column.kind == "interval" and kind_before == "percent") else 1.0
-        low, high = (as_number(row.get(name)) * scale for name in (column.low, column.high))
-        ends = wording.interval(low, high, digits=1 if scale > 1 else 2)
+        ends_scale = (
+            100.0 if column.kind == "percent" or (column.kind == "interval" and kind_before == "percent") else 1.0
+        )
+        low, high = (as_number(row.get(name)) * ends_scale for name in (column.low, column.high))
+        ends = wording.interval(low, high, digits=1 if ends_scale > 1 else 2)
     if column.kind == "interval" and (ends or column.low):
         return Cell(ends or wording.NONE, f"{column.style} {'ends-only' if ends else 'off'}".strip())
     if text.lower() in _NOTHING[: 2 if column.kind == "text" else None]:
         return Cell(wording.NONE, f"{column.style} off".strip())
     if column.kind == "text":
-        return Cell(text, column.style)
+        return Cell(text, f"{column.style} flag".strip() if _collapsed(column, text) else column.style)
     if column.kind == "status":
-        off = "off" if _NOT_DONE.match(text) else "flag" if _collapse(text) else ""
+        off = "off" if _NOT_DONE.match(text) else "flag" if _collapsed(column, text) or text.lower() == "no" else ""
         return Cell(text, f"{column.style} {off}".strip())
     number = as_number(text)
     if not math.isfinite(number):
@@ -196,9 +222,9 @@ def _cell(column: Column, row: dict[str, str], digits: int, kind_before: str) ->
         infinite = math.isinf(number)
         return Cell(wording.NONE if infinite else text, f"{column.style} off".strip())
     style = column.style
-    if column.kind == "integer" and "collapsed" in column.key and number > 0:
+    if column.kind == "integer" and _collapsed(column, text):
         style += " flag"
-    return Cell(_figure(number, column.kind, digits), style, ends)
+    return Cell(_figure(number * scale, column.kind, digits), style, ends)
 
 
 def _figure(number: float, kind: str, digits: int) -> str:
@@ -213,6 +239,8 @@ def _figure(number: float, kind: str, digits: int) -> str:
     return f"{number:,.{digits}f}"
 
 
-def _collapse(text: str) -> bool:
-    """Whether a status tells of a collapse: ``collapsed``, ``2 of 5 collapsed``, but not ``0 of 5 collapsed``."""
-    return "collapsed" in text.lower() and not re.match(r"(0|no|none)\b", text.lower())
+def _collapsed(column: Column, text: str) -> bool:
+    """Whether a cell tells of a collapse: ``2 of 5 collapsed``, or ``yes`` or ``2 of 5`` in a column of that name."""
+    if "collapsed" not in text.lower() and "collapsed" not in column.key:
+        return False
+    return not re.match(r"(0(\.0)?\b|no\b|none\b|-|–)", text.lower())
