@@ -112,3 +112,24 @@ def small_run(small_config, tmp_path_factory):
 
     root = tmp_path_factory.mktemp("runs")
     return evaluate(small_config, root / "run", store=root / "store")
+
+
+@pytest.fixture
+def own_registries(monkeypatch):
+    """What a test registers is forgotten after it."""
+    from fleeting import plugins
+    from fleeting.datasets import registry as datasets
+    from fleeting.models import registry as models
+    from fleeting.protocols import registry as protocols
+    from fleeting.sequences import recipe as recipes
+
+    for module, name in (
+        (datasets, "_loaders"),
+        (models, "_BUILDERS"),
+        (models, "_INFOS"),
+        (protocols, "_PROTOCOLS"),
+        (recipes, "_RECIPES"),
+    ):
+        monkeypatch.setattr(module, name, dict(getattr(module, name)))
+    monkeypatch.setattr(plugins, "_begun", set(plugins._begun))
+    monkeypatch.setenv(plugins.VARIABLE, "")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleeting import parallel, plugins
+from fleeting import parallel
 from fleeting.app.cli import app, main
 from fleeting.synthesis import look_alike
 
@@ -20,26 +20,6 @@ def _commands(text):
     for line in text.replace("\\\n", " ").splitlines():
         if line.startswith("fleeting "):
             yield shlex.split(line, comments=True)[1:]
-
-
-@pytest.fixture
-def own_registries(monkeypatch):
-    """What a test registers is forgotten after it."""
-    from fleeting.datasets import registry as datasets
-    from fleeting.models import registry as models
-    from fleeting.protocols import registry as protocols
-    from fleeting.sequences import recipe as recipes
-
-    for module, name in (
-        (datasets, "_loaders"),
-        (models, "_BUILDERS"),
-        (models, "_INFOS"),
-        (protocols, "_PROTOCOLS"),
-        (recipes, "_RECIPES"),
-    ):
-        monkeypatch.setattr(module, name, dict(getattr(module, name)))
-    monkeypatch.setattr(plugins, "_begun", set(plugins._begun))
-    monkeypatch.setenv(plugins.VARIABLE, "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from fleeting import plugins
+from fleeting.app.cli import main
 from fleeting.errors import PluginError, UsageError
 from fleeting.parallel import map_jobs
 from fleeting.plugins import VARIABLE, load_announced, load_plugin, source_digest
@@ -29,9 +30,7 @@ class Flat(Recipe):
 """
 
 
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "")
+pytestmark = pytest.mark.usefixtures("own_registries")
 
 
 @pytest.fixture
@@ -214,8 +213,6 @@ def test_the_command_line_loads_it_for_itself_and_its_workers(recipe_file, small
     ],
 )
 def test_the_command_line_says_what_is_wrong(tokens, message, capsys):
-    from fleeting.app.cli import main
-
     assert main(tokens) == 2
     assert message in capsys.readouterr().err
     assert plugins.VARIABLE == "FLEETING_PLUGINS"
@@ -259,18 +256,17 @@ def test_a_network_of_plain_layers_has_the_same_weights_for_the_same_seed(tmp_pa
     assert model_info("model_a").source is None
 
 
-def test_a_run_of_an_own_network_in_workers_and_not_mixed_with_changed_code(small_set, tmp_path):
+def test_a_run_of_an_own_network_in_workers_and_not_mixed_with_changed_code(small_set, tmp_path, capsys):
     path = tmp_path / "net.py"
     path.write_text(MODEL.format(name="own_net"))
     what = ["--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=9,height=32,width=32"]
-    how = ["--protocol", "subject-kfold,folds=2", "--jobs", "2", "--quiet", "--out", str(tmp_path / "run")]
-    command = [sys.executable, "-m", "fleeting", "evaluate", "--plugin", str(path), "--model", "own_net,hidden=3"]
-    run = [*command, *what, *how, "--cache", str(tmp_path / "store")]
+    how = ["--protocol", "subject-kfold,folds=2", "--quiet", "--out", str(tmp_path / "run")]
+    own = ["evaluate", "--plugin", str(path), "--model", "own_net,hidden=3", "--cache", str(tmp_path / "store")]
     env = {k: v for k, v in os.environ.items() if k != VARIABLE}
-    done = subprocess.run(run, capture_output=True, text=True, env=env, check=False)
+    command = [sys.executable, "-m", "fleeting", *own, *what, *how, "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "report.html").is_file()
     path.write_text(path.read_text().replace("Tanh", "ReLU"))
-    done = subprocess.run(run, capture_output=True, text=True, env=env, check=False)
-    assert done.returncode == 2
-    assert "holds another run (config.model.source" in done.stderr
+    assert main([*own, *what, *how, "--jobs", "1"]) == 2
+    assert "holds another run (config.model.source" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import Counter
+from functools import partial
 from importlib.resources import files
 
 import numpy as np
@@ -12,11 +13,16 @@ from hypothesis import strategies as st
 
 from fleeting.app.cli import main
 from fleeting.errors import UsageError
-from fleeting.synthesis import LAYOUTS, LOOK_ALIKES, list_identities, write_dataset, write_look_alike
+from fleeting.synthesis import LAYOUTS, LOOK_ALIKES, list_identities, look_alike, write_dataset, write_look_alike
 from fleeting.synthesis.dealing import deal_counts
 from fleeting.synthesis.look_alike import LEAST_CLIPS
 
 QUICK = {"size": (70, 85), "seed": 5, "pose": 0, "jitter": 0, "noise": 0}
+
+
+@pytest.fixture
+def small_pictures(monkeypatch):
+    monkeypatch.setattr(look_alike, "write_dataset", partial(look_alike.write_dataset, size=(70, 85)))
 
 
 def labels(dataset):
@@ -81,7 +87,7 @@ def test_a_full_size_deal_is_as_uneven_as_real_sets():
         ("smic", 100),  # samm: below, from the command line
     ],
 )
-def test_a_small_look_alike(tmp_path, name, fps):
+def test_a_small_look_alike(tmp_path, name, fps, small_pictures):
     calls = []
     made = write_look_alike(tmp_path / name, name, scale=0.01, progress=lambda d, t: calls.append((d, t)))
     model = LOOK_ALIKES[name].scaled(0.01)
@@ -175,7 +181,7 @@ def test_the_command_line_refuses(tmp_path, arguments, message, capsys):
     assert not (tmp_path / "set").exists()
 
 
-def test_the_command_line_writes_one(tmp_path, capsys):
+def test_the_command_line_writes_one(tmp_path, capsys, small_pictures):
     command = ["synth", str(tmp_path / "set"), "--layout", "samm", "--look-alike", "--scale", "0.01", "--jobs", "1"]
     assert main([*command, "--json", "--quiet"]) == 0
     counts = json.loads(capsys.readouterr().out)["emotions"]
