@@ -7,7 +7,16 @@ import pytest
 from fleeting.clips import ArrayFrames, Clip
 from fleeting.errors import NoFaceError, UsageError
 from fleeting.faces import default_detector, detect_landmarks
-from fleeting.sequences import Irawan2023, Reddy2019, Reddy2019Regions, Talluri2022, create_recipe, draw_steps
+from fleeting.sequences import (
+    Irawan2023,
+    Reddy2019,
+    Reddy2019Regions,
+    Step,
+    Talluri2022,
+    create_recipe,
+    draw_steps,
+)
+from fleeting.sequences.steps import _Page
 
 SMALL = {"frames": 4, "height": 64, "width": 64}
 
@@ -207,6 +216,15 @@ def test_the_stages_come_in_the_papers_order(clip):
         "Face found", "Eyes level", "68 landmarks", "Cropped", "Eyes masked", "Regions", "Recombined", "Grey",
         "Sequence",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("motion", ["none", "difference"])
+def test_the_apex_is_among_the_frames_of_the_strip(clip, motion):
+    sequence = Talluri2022(height=32, width=32, motion=motion).steps(clip)[-1]
+    page = _Page([Step("one", (np.zeros((9, 9), np.uint8),))], sequence)
+    shown = [sequence.captions[index] for index in page.shown]
+    assert len(shown) <= 10 and "6 · apex" in shown
+    assert (shown[0] == "onset 2") == (motion == "difference")
 
 
 def test_drawing_says_what_it_needs(clip, tmp_path):

@@ -188,5 +188,7 @@ def _find_again(
         side = float(np.ptp(landmarks, axis=0).max())
         if float(np.linalg.norm(found.mean(0) - landmarks.mean(0))) < _SAME_FACE * side:
             return found
-    notes.append("the face is not found again in the levelled frame; the landmarks of the frame as it is are used")
+    note = "the face is not found again in a levelled frame; the landmarks of the frame as it is are used"
+    if note not in notes:
+        notes.append(note)
     return landmarks

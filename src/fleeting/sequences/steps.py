@@ -146,7 +146,10 @@ class _Page:
         self.rows = max(len(step.images) for step in stages)
         self.aspects = [_aspect(step.images[0]) for step in stages]
         self.stage_height = self._fitting(self.aspects, 2.4)
-        self.shown = strip_indexes(len(sequence.images), _STRIP)
+        # The onset frame stands in front of a sequence that is its difference from it.
+        extra = int(bool(sequence.captions) and sequence.captions[0].startswith("onset"))
+        indexes = strip_indexes(len(sequence.images) - extra, _STRIP - extra)
+        self.shown = [*range(extra), *(index + extra for index in indexes)]
         self.strip_aspects = [_aspect(sequence.images[0])] * len(self.shown)
         self.strip_height = self._fitting(self.strip_aspects, 1.7)
         self.height = 0.75 + self.rows * (self.stage_height + _GAP) + 0.35 + 2 * (self.strip_height + _GAP) + 0.35
