@@ -17,6 +17,7 @@ __all__ = ["KINDS", "Cell", "Column", "Head", "Row", "Table", "build_table", "de
 KINDS = ("text", "percent", "number", "integer", "interval", "published", "status")
 _NUMERIC = ("percent", "number", "integer", "interval", "published")
 _MAX_ROWS = 400
+_SHORT = 18  # characters that a cell keeps on one line
 _NOTHING = ("", "nan", "none", "null")
 _NOT_DONE = re.compile(r"(not |missing|skipped|unknown|failed)", re.IGNORECASE)
 
@@ -212,7 +213,8 @@ def _cell(column: Column, row: dict[str, str], digits: int, scale: float, kind_b
     if text.lower() in _NOTHING[: 2 if column.kind == "text" else None]:
         return Cell(wording.NONE, f"{column.style} off".strip())
     if column.kind == "text":
-        return Cell(text, f"{column.style} flag".strip() if _collapsed(column, text) else column.style)
+        words = [column.style, "flag" if _collapsed(column, text) else "", "nowrap" if len(text) <= _SHORT else ""]
+        return Cell(text, " ".join(filter(None, words)))
     if column.kind == "status":
         off = "off" if _NOT_DONE.match(text) else "flag" if _collapsed(column, text) or text.lower() == "no" else ""
         return Cell(text, f"{column.style} {off}".strip())
