@@ -262,6 +262,14 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert cells(page)[:2] == ["a", "–"]
 
 
+def test_what_no_row_ran_is_not_called_missing(tmp_path: Path) -> None:
+    columns = [{"key": "name"}, {"key": "a_accuracy", "kind": "percent", "low": "a_low", "high": "a_high"}]
+    page = page_of(one_table(tmp_path, "name,a_status\nx,not run\ny,not run\n", columns))
+    assert not page.all("p", "problem") and len(page.all("tr", "off")) == 2
+    page = page_of(one_table(tmp_path, "name,a_status\nx,not run\ny,ok\n", columns))
+    assert "lacks the columns a_accuracy" in page.text("p", "problem") and len(page.all("tr", "off")) == 1
+
+
 def test_a_table_without_columns_shows_the_files_own(tmp_path: Path) -> None:
     page = page_of(one_table(tmp_path, "first_name,v\na,1\n", []))
     assert cells(page)[:2] == ["a", "1"] and "first name" in page.text("th")

@@ -129,11 +129,13 @@ def build_table(columns: Sequence[Column], rows: Sequence[dict[str, str]]) -> Ta
     problems = []
     if rows:
         needed = dict.fromkeys(name for one in columns for name in _needs(one))
-        lacking = [name for name in needed if name not in rows[0]]
+        lacking = [name for name in needed if name not in rows[0] and not _never_run(name, rows)]
         if lacking:
             problems.append(f"The file lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}.")
     shown = rows[:_MAX_ROWS]
     states = [one.key for one in columns if one.kind == "status"]
+    # A table may leave out the states that its file holds.
+    states = states or [name for name in (rows[0] if rows else ()) if name == "status" or name.endswith("_status")]
     columns = [one for one in columns if not _says_nothing(one, rows)]
     texts = {one.key: [row.get(one.key, "") for row in rows] for one in columns}
     digits = {one.key: decimals(texts[one.key], one.kind) for one in columns}
@@ -158,6 +160,12 @@ def _says_nothing(column: Column, rows: Sequence[dict[str, str]]) -> bool:
         and bool(rows)
         and all(row.get(column.key, "").strip() == "ok" for row in rows)
     )
+
+
+def _never_run(name: str, rows: Sequence[dict[str, str]]) -> bool:
+    """Whether the states beside a missing column say why it is missing: nothing that would fill it was run."""
+    states = [state for state in (name.rpartition("_")[0] + "_status", "status") if state in rows[0]]
+    return bool(states) and all(_NOT_DONE.match(row[states[0]].strip()) for row in rows)
 
 
 def _needs(column: Column) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _FILTERS = (wording.figure, wording.interval, wording.plural, wording.value, wording.seconds, wording.moment)
 
 
-def fill(template: str, context: dict[str, Any]) -> str:
-    """The page as text; style and script are part of it."""
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -26,5 +27,10 @@ def fill(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {helper.__name__: helper for helper in _FILTERS}
+    return environment
+
+
+def fill(template: str, context: dict[str, Any]) -> str:
+    """The page as text; style and script are part of it."""
     css, script = (Markup((_TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "script.js"))
-    return environment.get_template(template).render(css=css, script=script, **context)
+    return _environment().get_template(template).render(css=css, script=script, **context)
