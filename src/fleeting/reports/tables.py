@@ -165,7 +165,7 @@ def _says_nothing(column: Column, rows: Sequence[dict[str, str]]) -> bool:
 def _never_run(name: str, rows: Sequence[dict[str, str]]) -> bool:
     """Whether the states beside a missing column say why it is missing: nothing that would fill it was run."""
     states = [state for state in (name.rpartition("_")[0] + "_status", "status") if state in rows[0]]
-    return bool(states) and all(_NOT_DONE.match(row[states[0]].strip()) for row in rows)
+    return bool(states) and all(not (said := row[states[0]].strip()) or _NOT_DONE.match(said) for row in rows)
 
 
 def _needs(column: Column) -> list[str]:
