@@ -141,9 +141,7 @@ def skin_flow(
         if not mask.any() or np.hypot(more[..., 0], more[..., 1])[mask].max() <= 0.25:
             break
         head += more
-        back = cv2.remap(
-            frame, xx + head[..., 0], yy + head[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        back = cv2.remap(frame, xx + head[..., 0], yy + head[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         flow = dense_flow(reference, np.asarray(back, dtype=np.uint8), method)
         more = fit_similarity(flow, mask)
     skin = np.asarray(flow - more, dtype=np.float32)

@@ -116,9 +116,7 @@ def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps:
     return ApexSpot(apex=apex, onset=onset, indexes=np.arange(len(scores)), scores=scores)
 
 
-def spot_clip(
-    clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None
-) -> ApexSpot:
+def spot_clip(clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None) -> ApexSpot:
     """Spot the apex of a clip: align its face by the landmarks of one frame, then compare every frame with ``start``.
 
     Frames are read once, in order, and only their aligned faces are kept in memory, one at a time. Frames that cannot
