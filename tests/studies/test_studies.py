@@ -133,7 +133,13 @@ def test_list_studies():
 
 def test_a_study_of_look_alikes_fills_its_tables_and_resumes(sets, tmp_path, monkeypatch):
     study = SmallTalluri(
-        sets=sets, epochs=1, look_alike=True, columns=("published", "independent"), models=("model_a",), folds=2
+        sets=sets,
+        epochs=1,
+        look_alike=True,
+        scale=0.1,
+        columns=("published", "independent"),
+        models=("model_a",),
+        folds=2,
     )
     result = run_study(study, tmp_path / "study")
     table = result.tables["table4-model_a"]
@@ -142,13 +148,16 @@ def test_a_study_of_look_alikes_fills_its_tables_and_resumes(sets, tmp_path, mon
     assert table["published"].tolist()[2] == pytest.approx(0.882)
     assert (table["published_low"] <= table["published_high"]).all()
     # Scenario 4 tests a model that was trained on SMIC on all of SAMM.
-    assert table.set_index("scenario").loc["4", "published_clips"] == result.tables["table1"]["samm_found"].sum()
+    assert (
+        table.set_index("scenario").loc["4. SMIC → SAMM", "published_clips"]
+        == result.tables["table1"]["samm_found"].sum()
+    )
     assert result.tables["table3"]["independent_status"].eq("ok").all()
     assert result.tables["figure4-published"].groupby("run").size().tolist() == [1] * 5
     assert result.tables["figure4-runs"]["independent_status"].eq("ok").all()
     content = json.loads((tmp_path / "study" / "study.json").read_text())
     assert [section["id"] for section in content["sections"]] == ["table1", "table2", "table3", "figure4", "table4"]
-    assert "look-alikes" in content["banners"][0]["text"][0]
+    assert "look-alikes at 10 % of the true size" in content["banners"][0]["text"][0]
     monkeypatch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
     again = run_study(study, tmp_path / "study")
     assert again.tables["table4-model_a"].equals(table)
@@ -161,7 +170,8 @@ def test_rows_that_need_a_missing_set_are_not_run(sets, tmp_path):
     study = SmallTalluri(
         sets=part, epochs=1, only=("table4",), columns=("published",), models=("model_a",), folds=2, look_alike=True
     )
-    table = run_study(study, tmp_path / "study").tables["table4-model_a"].set_index("scenario")
+    table = run_study(study, tmp_path / "study").tables["table4-model_a"]
+    table = table.set_index(table["scenario"].str[0])
     assert table.loc[["1", "4"], "published_status"].tolist() == ["ok", "ok"]
     assert table.loc[["2", "3", "5", "6", "7", "8"], "published_status"].tolist() == ["not run"] * 6
     assert table.loc["2"].filter(like="published_accuracy").isna().all()

@@ -151,7 +151,7 @@ def _conduct(
                 jobs=jobs,
                 progress=bars.step("clips made"),
             )
-        study = kind(sets=given, look_alike=look_alike, **options)
+        study = kind(sets=given, look_alike=look_alike, scale=scale, **options)
         planned = study.plan()
         epochs = max((run.config.training.epochs for run in planned), default=1)
         screen.say(f"{len(planned)} runs")

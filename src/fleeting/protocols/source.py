@@ -36,6 +36,14 @@ class _SourceFolds(Protocol):
     folds: int = 5
     source: str = ""
 
+    def sentence(self) -> str:
+        """Say what is trained on and what is tested."""
+        people = "no person of it in training and test" if self.subject_independent else "its people mixed"
+        return (
+            f"{self.folds} folds of {self.source.replace('+', ' and ')}, {people}; each fold is tested on its rest and on "
+            "all other sets"
+        )
+
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
         """Yield the folds; row positions of the whole table."""
         names = [name for name in self.source.split("+") if name]

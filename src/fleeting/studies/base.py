@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
     from fleeting.clips import Clip
 
-#: Shown at the top of every page made from look-alikes.
-LOOK_ALIKE = (
-    "The clips are synthetic look-alikes with the true numbers of clips, classes and subjects and the true frame rates "
-    "and lengths. The published figures stand beside them to show the page; no measured figure here says anything about "
-    "the real data sets or about the papers."
-)
+
+def look_alike_warning(scale: float) -> str:
+    """What stands at the top of every page made from look-alikes."""
+    size = (
+        "with the true numbers of clips, classes and subjects and the true frame rates and lengths"
+        if scale == 1
+        else f"at {scale:.0%} of the true size".replace("%", " %")
+    )
+    return (
+        f"The clips are synthetic look-alikes {size}. The published figures stand beside them to show the page; no "
+        "measured figure here says anything about the real data sets or about the papers."
+    )
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Study(ABC):
     only : parts to run; all by default.
     columns : variants to run; all by default.
     seed : of splits and weights.
-    look_alike : whether the sets are synthetic look-alikes.
+    look_alike, scale : whether the sets are synthetic look-alikes, and their share of the true size.
     """
 
     name: ClassVar[str]
@@ -67,6 +73,7 @@ class Study(ABC):
     columns: tuple[str, ...] = ()
     seed: int = 0
     look_alike: bool = False
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         for name in self.sets:
@@ -202,7 +209,9 @@ def run_study(
     unfinished = [run["name"] for run in runs if run["finished"] < run["expected"]]
     banners: list[dict[str, Any]] = []
     if study.look_alike:
-        banners.append({"kind": "alert", "title": "Look-alikes, not the real data", "text": [LOOK_ALIKE]})
+        banners.append(
+            {"kind": "alert", "title": "Look-alikes, not the real data", "text": [look_alike_warning(study.scale)]}
+        )
     if missing:
         text = f"{', '.join(missing)} not given: the rows that need it are marked “not run”."
         banners.append({"kind": "note", "title": "Data sets that are missing", "text": [text]})

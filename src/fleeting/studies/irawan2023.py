@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 MODEL = "modified_micro_exp_stcnn"
 CLASSES = ("negative", "positive", "surprise")
 VARIANTS = {
-    "published": "as published (subjects mixed, grey frames)",
-    "independent": "subject-independent split",
-    "motion": "difference from the onset frame (subjects mixed)",
+    "published": "as published",
+    "independent": "subject-independent",
+    "motion": "motion, subjects mixed",
 }
 BASE = {"learning_rate": 0.001, "dropout": 0.3, "epochs": 100}
 SWEEPS = {
