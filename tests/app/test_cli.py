@@ -1,13 +1,16 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from fleeting.app.cli import app, main
 from fleeting.app.specs import parse_spec
 from fleeting.errors import UsageError
+from fleeting.experiments import RunFolder
 
 
 @pytest.fixture
@@ -169,3 +172,24 @@ def test_specs_read_numbers_truths_and_text():
         "m",
         {"a": 1, "b": 0.5, "c": True, "d": None, "e": "apex"},
     )
+
+
+def test_ctrl_c_says_what_becomes_of_the_work(small_set, small_run, store, tmp_path):
+    command = ["evaluate", "--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=9,height=32,width=32"]
+    command += ["--motion", "difference", "--protocol", "subject-kfold,folds=2", "--jobs", "2"]
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fleeting", *command, "--epochs", "2000", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (out / "run.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in text and "Traceback" not in text
+    assert RunFolder(out).missing()

@@ -26,6 +26,8 @@ app = App(
     "protocols (repeatable), and --debug, which shows the traceback of an error. Exit codes: 0 done, 1 the job "
     "could not be done, 2 wrong usage, 130 interrupted.",
     help_format="plaintext",
+    # Ours says what becomes of the work.
+    suppress_keyboard_interrupt=False,
 )
 
 app.command(data_app)
