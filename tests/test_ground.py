@@ -2,8 +2,11 @@
 
 import math
 import os
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 
 from fleeting.errors import FleetingError, UsageError
@@ -74,3 +77,39 @@ def test_numbers_of_jobs():
     assert resolve_jobs(3) == 3
     with pytest.raises(UsageError):
         resolve_jobs(-1)
+
+
+def _die(k):
+    os._exit(3)
+
+
+def test_a_worker_that_dies_is_a_clear_error():
+    with pytest.raises(FleetingError, match="worker process died"):
+        list(map_jobs(_die, range(2), jobs=2))
+
+
+_PARENT = """
+import time
+from fleeting.parallel import map_jobs
+import os
+def job(k):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+if __name__ == "__main__":
+    list(map_jobs(job, range(2), jobs=2))
+"""
+
+
+def test_workers_do_not_outlive_a_killed_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(_PARENT)
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    workers = [int(process.stdout.readline()) for _ in range(2)]
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(psutil.pid_exists(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    # An orphan's remains may stay listed where nobody reaps them.
+    alive = [pid for pid in workers if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    assert alive == []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from fleeting.errors import UsageError
+from fleeting.errors import FleetingError, UsageError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +36,21 @@ def resolve_jobs(jobs: int | None) -> int:
     if jobs < 0:
         raise UsageError(f"jobs must be positive, or 0 for one a core; found {jobs}")
     return jobs
+
+
+def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+    """First thing in a worker: see to it that it does not outlive its parent, then initialise."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def end_with_parent() -> None:
+            parent.join()
+            # A parent that was killed cannot tell its workers; they would wait for work, with their memory, for ever.
+            os._exit(1)
+
+        threading.Thread(target=end_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*initargs)
 
 
 def map_jobs(
@@ -67,8 +84,8 @@ def map_jobs(
     pool = ProcessPoolExecutor(
         jobs,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=initializer,
-        initargs=tuple(initargs),
+        initializer=_start,
+        initargs=(initializer, tuple(initargs)),
     )
     try:
         futures: dict[Future[R], int] = {pool.submit(function, item): k for k, item in enumerate(todo)}
@@ -77,6 +94,11 @@ def map_jobs(
             if progress is not None:
                 progress(done, len(todo))
             yield futures.pop(future), result
+    except BrokenProcessPool as exc:
+        raise FleetingError(
+            "a worker process died, killed by someone or for want of memory; what was finished is kept: run the same "
+            "command again, with fewer --jobs if memory is short"
+        ) from exc
     except BaseException:
         # On Ctrl-C the running jobs are of no use any more, and waiting for them would feel like a hang.
         for process in (getattr(pool, "_processes", None) or {}).values():

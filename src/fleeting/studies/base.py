@@ -219,7 +219,7 @@ def run_study(
         reasons = sorted({reason for run in runs for reason in run["failed"]})
         banners.append({"kind": "alert", "title": "Trainings that failed", "text": [", ".join(unfinished), *reasons]})
     if study.epochs is not None:
-        text = f"Every training took {study.epochs} epochs instead of the paper's."
+        text = f"The paper's 100 epochs became {study.epochs}, other numbers of epochs in proportion."
         banners.append({"kind": "note", "title": "Another number of epochs", "text": [text]})
     trainings = sum(run["finished"] for run in runs)
     collapsed = sum(run["collapsed"] for run in runs)

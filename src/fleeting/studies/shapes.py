@@ -42,16 +42,13 @@ def shape_section(study: str, table: str, title: str, model: str, **shape: int) 
     measured = output_shapes(model, **size)
     rows = []
     for position, ((layer, _), value) in enumerate(printed.items()):
-        kind, own = measured[position] if position < len(measured) else ("", "")
-        rows.append(
-            {"layer": layer, "published": value, "own": own, "kind": kind, "same": "yes" if own == value else "no"}
-        )
+        own = measured[position][1] if position < len(measured) else ""
+        rows.append({"layer": layer, "published": value, "own": own, "same": "yes" if own == value else "no"})
     parameters = count_parameters(create_model(model, **size))
     columns = [
         {"key": "layer", "label": "layer", "kind": "text"},
         {"key": "published", "label": "published", "kind": "text"},
         {"key": "own", "label": "ours", "kind": "text"},
-        {"key": "kind", "label": "as", "kind": "text"},
         {"key": "same", "label": "the same", "kind": "status"},
     ]
     content = {
