@@ -25,7 +25,7 @@ def check(
     /,
     *,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Show errors only.")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
 ) -> None:
     """Count what a data set's folder holds by class and subject, and list every problem with its remedy.
 

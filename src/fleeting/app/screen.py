@@ -26,7 +26,7 @@ class Screen:
 
     Parameters
     ----------
-    quiet : show errors only.
+    quiet : results and errors only.
     json_output : results as JSON; nothing else on standard output.
     """
 

@@ -34,7 +34,7 @@ Scale = Annotated[float, Parameter(help="Share of the look-alikes' true size.")]
 Cache = Annotated[Path | None, Parameter(name="--cache", help="Folder of prepared sequences.")]
 Seed = Annotated[int, Parameter(help="Of splits and weights.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Show errors only.")]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
 
 
 @study_app.command

@@ -51,7 +51,8 @@ class RunFolder:
             run = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise FleetingError(
-                f"{self.path}: not a run folder (no run.json); expected the --out folder of `fleeting evaluate`"
+                f"{self.path}: not a run folder (no run.json); expected the --out folder of `fleeting evaluate`, or of a "
+                "study or a sweep"
             ) from None
         except (OSError, ValueError) as exc:
             raise FleetingError(f"{path}: cannot be read ({exc}); run the evaluation again into a new folder") from exc

@@ -117,12 +117,14 @@ class Irawan2023(Study):
         rows = []
         for value, setting in _settings(table):
             row: dict[str, Any] = {key: value, "published": share(printed[(value, "accuracy")])}
+            row["published_majority_class"] = _published_majority()
             for variant in self.chosen():
                 row |= {f"{variant}_{k}": v for k, v in _outcome(done.get(_run_name(setting, variant))).items()}
             rows.append(row)
         columns: list[dict[str, Any]] = [
             {"key": key, "label": label, "kind": "text"},
             {"key": "published", "label": "published", "kind": "published"},
+            {"key": "published_majority_class", "label": "majority class", "kind": "percent"},
         ]
         for variant in self.chosen():
             group = VARIANTS[variant]
@@ -158,6 +160,12 @@ class Irawan2023(Study):
 def _settings(table: str) -> list[tuple[str, dict[str, float]]]:
     key = SWEEPS[table][0]
     return [(value, {**BASE, key: float(value)}) for value, _ in published("irawan2023", table)]
+
+
+def _published_majority() -> float:
+    """Accuracy of always saying "negative", the commonest class, on the paper's validation clips (table I)."""
+    counts = published("irawan2023", "table1")
+    return int(counts[("negative", "test")]) / sum(int(counts[(label, "test")]) for label in CLASSES)
 
 
 def _run_name(setting: Mapping[str, float], variant: str) -> str:
