@@ -12,6 +12,9 @@ from fleeting.app.screen import Screen
 from fleeting.app.specs import parse_grid
 from fleeting.errors import UsageError
 
+# Columns of a sweep that are shares; fields keep all their digits.
+FIGURES = ("accuracy", "uf1", "uar", "majority_accuracy")
+
 study_app = App(
     name="study",
     help="Run a paper's whole study, published beside measured.\n\n"
@@ -130,7 +133,6 @@ def _conduct(
     jobs: int,
     screen: Screen,
 ) -> None:
-    from fleeting.reports import render_report
     from fleeting.studies import Irawan2023, Talluri2022, look_alikes, run_study
 
     kind: Any = {"talluri2022": Talluri2022, "irawan2023": Irawan2023}[name]
@@ -156,9 +158,19 @@ def _conduct(
         epochs = max((run.config.training.epochs for run in planned), default=1)
         screen.say(f"{len(planned)} runs")
         result = run_study(study, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, epochs))
-    page = render_report(result.path)
+    page = _pages(result.path)
     screen.show(f"Report: {page}")
     screen.dump({"study": str(result.path), "report": str(page), "tables": sorted(result.tables)})
+
+
+def _pages(collection: Path) -> Path:
+    """Write the page of every run, then that of the whole, which links to them."""
+    from fleeting.reports import render_report
+
+    for run in sorted((collection / "runs").iterdir()):
+        if (run / "summary.json").is_file():
+            render_report(run)
+    return render_report(collection)
 
 
 def sweep(
@@ -207,7 +219,6 @@ def sweep(
         Epochs where the grid does not vary them.
     """
     from fleeting.experiments import Grid, run_sweep
-    from fleeting.reports import render_report
     from fleeting.studies import sweep_definition
 
     screen = Screen(quiet, json)
@@ -241,10 +252,9 @@ def sweep(
             store=cache,
             observer=observer_on(screen, bars, config.training.epochs),
         )
-    page = render_report(out)
+    page = _pages(out)
     for table in tables.values():
-        screen.show(
-            table.drop(columns=[c for c in table if str(c).endswith(("_low", "_high"))]).round(3).to_string(index=False)
-        )
+        shown = table.drop(columns=[name for name in table if str(name).endswith(("_low", "_high"))] + ["setting"])
+        screen.show(shown.to_string(index=False, formatters=dict.fromkeys(FIGURES, "{:.3f}".format)))
     screen.show(f"Report: {page}")
     screen.dump({"sweep": str(out), "report": str(page)})

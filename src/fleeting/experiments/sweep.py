@@ -133,7 +133,7 @@ def run_sweep(
     sections: list[dict[str, Any]] = []
     for number, grid in enumerate(grids):
         rows = [
-            point | _outcome(done[run.name])
+            {**point, "setting": ", ".join(str(value) for value in point.values()), **_outcome(done[run.name])}
             for key, (_, point, run) in planned.items()
             if int(key.split(":")[0]) == number
         ]
@@ -198,7 +198,7 @@ def _section(name: str, grid: Grid) -> dict[str, Any]:
     figure = {
         "file": f"tables/{name}.csv",
         "type": "bars",
-        "x": fields[0] if len(fields) == 1 else fields,
+        "x": fields[0] if len(fields) == 1 else "setting",
         "y": ["accuracy", "majority_accuracy"],
         "title": f"Accuracy by {', '.join(fields)}",
         "x_label": ", ".join(fields),
