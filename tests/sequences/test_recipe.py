@@ -142,3 +142,11 @@ def test_unknown_and_duplicate_names():
 def test_a_reduced_recipe_says_so():
     assert not any("reduced" in sentence for sentence in Talluri2022(frames=26).describe())
     assert any("reduced" in sentence for sentence in Talluri2022(frames=18, step=2).describe())
+
+
+def test_missing_frame_numbers_are_noted(clip, write_frames):
+    folder = write_frames([clip.frames[k] for k in range(10)])
+    for number in (3, 6, 7):
+        (folder / f"img_{number:05d}.png").unlink()
+    built = Talluri2022(**SMALL).build(Clip("d", "s", "c", FrameFolder(folder), onset=0, apex=3))
+    assert "frames numbered 3, 6-7 are missing on disk" in built.info["notes"]

@@ -175,7 +175,7 @@ class WindowedRecipe(Recipe):
         return ["The network sees each frame's difference from the onset frame (the paper: the frames)."]
 
     def _plan(self, clip: Clip, detector: FaceDetector) -> _Plan:
-        notes: list[str] = []
+        notes = _gap_notes(clip)
         length = len(clip.frames)
         onset = _inside(clip.onset, length, "onset", notes)
         apex = _inside(clip.apex, length, "apex", notes)
@@ -247,6 +247,15 @@ class WindowedRecipe(Recipe):
         nearest = {i: int(good[np.abs(good - i).argmin()]) for i in wanted}
         stacked = np.stack([cut[nearest[int(i)]] for i in needed])
         return np.ascontiguousarray(stacked[..., None] if stacked.ndim == 3 else stacked)
+
+
+def _gap_notes(clip: Clip) -> list[str]:
+    """Numbers that are missing from a folder of frames: time jumps there, which looks like motion."""
+    gaps = [f"{first}" if first == last else f"{first}-{last}" for first, last in getattr(clip.frames, "gaps", [])]
+    if not gaps:
+        return []
+    more = f" and {len(gaps) - 5} more gaps" if len(gaps) > 5 else ""
+    return [f"frames numbered {', '.join(gaps[:5])}{more} are missing on disk"]
 
 
 def _inside(index: int | None, length: int, what: str, notes: list[str]) -> int | None:
