@@ -7,11 +7,14 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from fleeting.errors import FleetingError
 
-__all__ = ["write_atomic", "write_json", "write_text"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["write_atomic", "write_csv", "write_json", "write_text"]
 
 
 def write_atomic(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> Path:
@@ -57,3 +60,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 def write_json(path: str | os.PathLike[str], value: Any) -> Path:
     """Write a value as indented JSON atomically."""
     return write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
+    """Write a table as CSV atomically: no index, the same line ends on every system."""
+    return write_text(path, table.to_csv(index=False, lineterminator="\n"))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from io import StringIO
 from typing import Any
 
 import pandas as pd
 
 from fleeting.experiments.run import RunFolder
-from fleeting.files import write_json, write_text
+from fleeting.files import write_csv, write_json
 from fleeting.metrics import confusion_matrix, score_all, scores_by
 
 METRICS = ("accuracy", "uf1", "uar")
@@ -79,11 +78,9 @@ def aggregate(run: RunFolder, *, allow_partial: bool = False) -> dict[str, Any]:
     pooled |= {"majority_accuracy": majority_hits / len(predictions), "majority_class": commonest}
     rows.append({"scope": "mean", "n": len(predictions), **means, **summary_columns})
     rows.append({"scope": "pooled", **pooled, **summary_columns})
-    text = StringIO()
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     table[["fold", "seed", "n"]] = table[["fold", "seed", "n"]].astype("Int64")
-    table.round(6).to_csv(text, index=False, lineterminator="\n")
-    write_text(run.path / "results.csv", text.getvalue())
+    write_csv(run.path / "results.csv", table.round(6))
     counts = confusion_matrix(predictions["label"].to_numpy(), predictions["prediction"].to_numpy(), classes)
     summary = {
         "partial": bool(missing),

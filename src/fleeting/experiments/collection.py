@@ -13,7 +13,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from fleeting.experiments.config import ExperimentConfig
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
 from fleeting.experiments.runner import Begun, Observer, Prepared, begin, prepare_clips, run_units
-from fleeting.files import write_json, write_text
+from fleeting.files import write_csv, write_json
 
 if TYPE_CHECKING:
     import os
@@ -163,9 +162,7 @@ class Collection:
     def write(self, content: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Path:
         """Write the tables and then ``study.json``, from which the page is made."""
         for name, table in tables.items():
-            text = StringIO()
-            table.to_csv(text, index=False, lineterminator="\n")
-            write_text(self.path / "tables" / f"{name}.csv", text.getvalue())
+            write_csv(self.path / "tables" / f"{name}.csv", table)
         head = {"format": FORMAT, "created": datetime.now(UTC).isoformat(timespec="seconds")}
         tail = {"versions": versions(), "machine": machine()}
         return write_json(self.path / "study.json", {**head, **content, **tail})

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
 from fleeting.experiments.unit import OnEpoch, UnitJob, fit, run_unit
-from fleeting.files import write_atomic, write_text
+from fleeting.files import write_atomic, write_csv
 from fleeting.models import create_model, model_info
 from fleeting.parallel import Progress, map_jobs, resolve_jobs
 from fleeting.protocols import create_protocol, folds_of, split_notes
@@ -373,17 +372,11 @@ def _notes(config: ExperimentConfig, sequences: SequenceSet) -> list[str]:
     return notes
 
 
-def _csv(table: pd.DataFrame) -> str:
-    text = StringIO()
-    table.to_csv(text, index=False, lineterminator="\n")
-    return text.getvalue()
-
-
 def _write_tables(run: RunFolder, table: pd.DataFrame, skipped: Sequence[tuple[str, str, str, str]]) -> None:
     import pandas as pd
 
-    write_text(run.path / "clips.csv", _csv(table))
-    write_text(run.path / "skipped.csv", _csv(pd.DataFrame(skipped, columns=["dataset", "subject", "clip", "reason"])))
+    write_csv(run.path / "clips.csv", table)
+    write_csv(run.path / "skipped.csv", pd.DataFrame(skipped, columns=["dataset", "subject", "clip", "reason"]))
 
 
 def _write_samples(run: RunFolder, sequences: SequenceSet) -> None:
@@ -416,7 +409,7 @@ def _write_samples(run: RunFolder, sequences: SequenceSet) -> None:
         )
         rows.append((name, clip.dataset, clip.subject, clip.name, emotion, caption))
     columns = ["file", "dataset", "subject", "clip", "emotion", "caption"]
-    write_text(folder / "samples.csv", _csv(pd.DataFrame(rows, columns=columns)))
+    write_csv(folder / "samples.csv", pd.DataFrame(rows, columns=columns))
 
 
 _events: Any = None

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from fleeting.files import write_json, write_text
+from fleeting.files import write_csv, write_json
 from fleeting.metrics import majority_accuracy
 
 if TYPE_CHECKING:
@@ -60,12 +59,6 @@ def _load(job: UnitJob, positions: tuple[int, ...]) -> list[NDArray[np.uint8]]:
     return [np.load(job.paths[i], mmap_mode="r", allow_pickle=False) for i in positions]
 
 
-def _csv(table: pd.DataFrame) -> str:
-    text = StringIO()
-    table.to_csv(text, index=False, lineterminator="\n")
-    return text.getvalue()
-
-
 def fit(job: UnitJob, on_epoch: OnEpoch | None = None) -> TrainingResult:
     """Train a unit's model on its training side and write model, configuration and history.
 
@@ -92,7 +85,7 @@ def fit(job: UnitJob, on_epoch: OnEpoch | None = None) -> TrainingResult:
         on_epoch=None if on_epoch is None else lambda record: on_epoch(job.key, record),
     )
     save_model(job.folder, result, recipe=job.recipe, extra=job.extra)
-    write_text(job.folder / "history.csv", _csv(result.history))
+    write_csv(job.folder / "history.csv", result.history)
     return result
 
 
@@ -113,7 +106,7 @@ def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
     table["prediction"] = np.array(job.classes)[probabilities.argmax(axis=1)]
     for column, name in enumerate(job.classes):
         table[f"p_{name}"] = probabilities[:, column].round(6)
-    write_text(job.folder / "predictions.csv", _csv(table))
+    write_csv(job.folder / "predictions.csv", table)
     majority = majority_accuracy(y_train, y_test)
     done = {
         "key": job.key,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fleeting.clips import IMAGE_SUFFIXES
 from fleeting.errors import FleetingError, FrameReadError, NoFaceError, UsageError, unknown_choice
 
 if TYPE_CHECKING:
@@ -243,8 +244,9 @@ def portraits(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) 
         if folder.is_file():
             chosen: Sequence[Path] = [folder]
         elif folder.is_dir():
-            suffixes = (".jpg", ".jpeg", ".png", ".bmp")
-            chosen = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith("."))
+            chosen = sorted(
+                p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
+            )
         else:
             raise UsageError(f"{folder}: no such folder; expected a folder of portraits (jpg, png or bmp)")
     else:
