@@ -1,6 +1,7 @@
 """Clips: one annotated sample each, with its frames read lazily from a folder, a video file or an array."""
 
 from fleeting.clips.clip import Clip, clips_table
+from fleeting.clips.recording import KINDS, LONGEST_MICRO, Event, Recording, events_table, kind_of
 from fleeting.clips.sources import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -15,14 +16,20 @@ from fleeting.clips.sources import (
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "KINDS",
+    "LONGEST_MICRO",
     "VIDEO_SUFFIXES",
     "ArrayFrames",
     "Clip",
+    "Event",
     "FrameFolder",
     "FrameSlice",
     "FrameSource",
+    "Recording",
     "VideoFile",
     "clips_table",
+    "events_table",
+    "kind_of",
     "open_clip",
     "open_frames",
 ]

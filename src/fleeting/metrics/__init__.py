@@ -18,17 +18,29 @@ from fleeting.metrics.scores import (
     uar,
     uf1,
 )
+from fleeting.metrics.spotting import (
+    SpottingCount,
+    SpottingScore,
+    interval_iou,
+    match_intervals,
+    score_spotting,
+)
 from fleeting.metrics.summary import score_all, scores_by
 
 __all__ = [
     "METRICS",
     "Interval",
     "Majority",
+    "SpottingCount",
+    "SpottingScore",
     "accuracy",
     "bootstrap_interval",
     "confusion_matrix",
+    "interval_iou",
     "majority_accuracy",
+    "match_intervals",
     "score_all",
+    "score_spotting",
     "scores_by",
     "uar",
     "uf1",
