@@ -9,7 +9,7 @@ from _machine import print_machine
 
 from fleeting.clips import ArrayFrames
 from fleeting.faces import FaceDetector, find_reference
-from fleeting.motion import FLOW_METHODS, dense_flow, skin_flow
+from fleeting.motion import FLOW_METHODS, dense_flow, has_tvl1, skin_flow
 from fleeting.synthesis import list_identities, load_identity, make_clip
 
 
@@ -58,6 +58,9 @@ def main() -> None:
     align = find_reference(frames, 0, detector).align(height=128, width=128)
     first, second = (cv2.cvtColor(align.apply(noisy[k]), cv2.COLOR_RGB2GRAY) for k in (0, 1))
     for method in FLOW_METHODS:
+        if method == "tvl1" and not has_tvl1():
+            print("flow between two 128x128 frames, tvl1: this OpenCV lacks it")
+            continue
         print(
             f"flow between two 128x128 frames, {method}: {timed(lambda m=method: dense_flow(first, second, m)):.1f} ms"
         )

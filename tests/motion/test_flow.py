@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleeting.errors import UsageError
-from fleeting.motion import FLOW_METHODS, dense_flow, fit_similarity, optical_strain, remove_head_motion, skin_flow
+from fleeting.motion import (
+    FLOW_METHODS,
+    dense_flow,
+    fit_similarity,
+    has_tvl1,
+    optical_strain,
+    remove_head_motion,
+    skin_flow,
+)
 
 SIDE = 96
 
@@ -29,6 +37,8 @@ def _bump(dx, dy, centre=(48, 60), sigma=9.0):
 
 @pytest.mark.parametrize("method", FLOW_METHODS)
 def test_flow_follows_a_known_subpixel_motion(method):
+    if method == "tvl1" and not has_tvl1():
+        pytest.skip("this OpenCV lacks the contributed modules")
     image, truth = _texture(), _bump(0.9, -0.6)
     flow = dense_flow(image, _moved(image, truth), method)
     assert flow.shape == (SIDE, SIDE, 2) and flow.dtype == np.float32
@@ -48,7 +58,7 @@ def test_wrong_images_are_refused():
         dense_flow(image.astype(float), image)
     with pytest.raises(UsageError, match="one shape"):
         dense_flow(image, image[:-1])
-    with pytest.raises(UsageError, match="dis, farneback"):
+    with pytest.raises(UsageError, match="dis, farneback, tvl1"):
         dense_flow(image, image, "tvl2")
 
 
@@ -83,6 +93,13 @@ def test_skin_that_left_the_picture_has_no_motion():
     found = skin_flow(image, moved, np.ones((SIDE, SIDE), bool))
     assert np.abs(found[:9]).max() == 0
     assert np.hypot(found[..., 0], found[..., 1]).max() < 0.6
+
+
+def test_tvl1_without_the_contributed_modules_says_what_to_install(monkeypatch):
+    monkeypatch.delattr(cv2, "optflow", raising=False)
+    assert not has_tvl1()
+    with pytest.raises(UsageError, match="opencv-contrib-python-headless"):
+        dense_flow(_texture(), _texture(), "tvl1")
 
 
 def test_an_empty_mask_removes_nothing():

@@ -1,5 +1,30 @@
-"""Motion: dense optical flow and what is derived from it. Arrays in, arrays out."""
+"""Motion: dense optical flow and what is derived from it, resampling in time, magnification. Arrays in, arrays out."""
 
-from fleeting.motion.flow import FLOW_METHODS, dense_flow, fit_similarity, optical_strain, remove_head_motion, skin_flow
+from fleeting.motion.flow import (
+    FLOW_METHODS,
+    dense_flow,
+    fit_similarity,
+    has_tvl1,
+    optical_strain,
+    remove_head_motion,
+    skin_flow,
+)
+from fleeting.motion.interpolation import interpolate_frames, tim_curve, tim_weights
+from fleeting.motion.magnification import MICRO_BAND, band_pass, band_strengths, magnify_motion
 
-__all__ = ["FLOW_METHODS", "dense_flow", "fit_similarity", "optical_strain", "remove_head_motion", "skin_flow"]
+__all__ = [
+    "FLOW_METHODS",
+    "MICRO_BAND",
+    "band_pass",
+    "band_strengths",
+    "dense_flow",
+    "fit_similarity",
+    "has_tvl1",
+    "interpolate_frames",
+    "magnify_motion",
+    "optical_strain",
+    "remove_head_motion",
+    "skin_flow",
+    "tim_curve",
+    "tim_weights",
+]

@@ -11,7 +11,8 @@ from fleeting.errors import UsageError, unknown_choice
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FLOW_METHODS = ("dis", "farneback")
+#: What :func:`dense_flow` can compute; ``tvl1`` needs OpenCV's contributed modules.
+FLOW_METHODS = ("dis", "farneback", "tvl1")
 
 
 def dense_flow(
@@ -22,7 +23,8 @@ def dense_flow(
     Parameters
     ----------
     first, second : grey ``uint8`` images of one shape ``(H, W)``.
-    method : ``"dis"`` (Kroeger et al. 2016, medium preset) or ``"farneback"`` (Farnebäck 2003).
+    method : ``"dis"`` (Kroeger et al. 2016, medium preset), ``"farneback"`` (Farnebäck 2003) or ``"tvl1"`` (Zach, Pock
+        and Bischof 2007, OpenCV's defaults), which is by far the slowest.
     blur : sigma in pixels of the Gaussian that takes sensor noise away first; 0 for none.
 
     Returns
@@ -32,7 +34,7 @@ def dense_flow(
     Raises
     ------
     UsageError
-        For an unknown method, or images of other types or of two shapes.
+        For an unknown method, ``"tvl1"`` without OpenCV's contributed modules, or images of other types or of two shapes.
     """
     import cv2
 
@@ -48,6 +50,8 @@ def dense_flow(
         first, second = (cv2.GaussianBlur(image, (0, 0), blur) for image in (first, second))
     if method == "dis":
         return np.asarray(_dis().calc(first, second, None), dtype=np.float32)
+    if method == "tvl1":
+        return np.asarray(_tvl1().calc(first, second, None), dtype=np.float32)
     flow = cv2.calcOpticalFlowFarneback(first, second, None, 0.5, 4, 15, 3, 5, 1.1, 0)
     return np.asarray(flow, dtype=np.float32)
 
@@ -57,6 +61,24 @@ def _dis() -> Any:
 
     # Made afresh: the object keeps state between calls, and costs nothing against the flow itself.
     return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+
+def has_tvl1() -> bool:
+    """Whether this OpenCV was built with the contributed modules that TV-L1 flow is part of."""
+    import cv2
+
+    return hasattr(getattr(cv2, "optflow", None), "DualTVL1OpticalFlow_create")
+
+
+def _tvl1() -> Any:
+    import cv2
+
+    if not has_tvl1():
+        raise UsageError(
+            "flow method 'tvl1' needs OpenCV's contributed modules, which this installation lacks; use dis or farneback, "
+            "or put opencv-contrib-python-headless in the place of opencv-python-headless"
+        )
+    return cv2.optflow.DualTVL1OpticalFlow_create()
 
 
 def fit_similarity(
