@@ -1,0 +1,106 @@
+"""Fleeting's side of steps.py: the public training and prediction, timed from within."""
+
+import json
+import os
+import sys
+import time
+import warnings
+
+import numpy as np
+import torch
+from _serve import peak_mib, serve, timed
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from fleeting.errors import CollapseWarning
+from fleeting.models import create_model
+from fleeting.training import Standardisation, TrainingConfig, keep_memory, predict_proba, train
+
+STANDARDISATION = Standardisation((127.5,), (73.9,))
+
+
+class Stack:
+    def __init__(self, name, size, batch):
+        self.name, self.size, self.batch = name, size, batch
+        frames, height, width = size
+        self.model = create_model(name, n_frames=frames, height=height, width=width)
+        self.config = TrainingConfig.for_model(name, epochs=1, batch_size=batch)
+        self.ends = []
+        # An epoch begins with the shuffle and ends with a look for collapse; between the ends of two updates lies
+        # exactly one step, from making the batch of uint8 to the update.
+        register_optimizer_step_post_hook(lambda *_: self.ends.append(time.perf_counter()))
+
+    def samples(self, count):
+        return np.random.default_rng(1).integers(0, 256, (count, *self.size, 1), dtype=np.uint8)
+
+    def train(self, steps):
+        count = (steps + 1) * self.batch
+        self.ends.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CollapseWarning)
+            train(self.model, self.samples(count), np.arange(count) % 3, self.config)
+        assert len(self.ends) == steps + 1
+        return {"ms": (1e3 * np.diff(self.ends)).tolist(), "peak": peak_mib()}
+
+    def infer(self, batch, times):
+        x = self.samples(batch)
+
+        def once():
+            predict_proba(self.model, x, motion="none", standardisation=STANDARDISATION)
+
+        once()
+        return {"ms": timed(once, times), "peak": peak_mib()}
+
+    @torch.no_grad()
+    def logits(self, x):
+        return self.model.eval()(torch.from_numpy(x)).numpy()
+
+    def export(self, path):
+        """Weights, an input (N, C, T, H, W) and its outputs, for the other stacks to agree with."""
+        rng = np.random.default_rng(0)
+        state = {name: value.numpy() for name, value in self.model.state_dict().items()}
+        for name, value in state.items():
+            # As drawn they are zeros and ones, which hide mistakes.
+            if name.endswith(("bias", "running_mean")):
+                value[...] = rng.normal(0, 0.3, value.shape)
+            elif "norm" in name and name.endswith("weight"):
+                value[...] = rng.uniform(0.5, 1.5, value.shape) * rng.choice([-1, 1], value.shape)
+        x = rng.normal(size=(2, 1, *self.size)).astype(np.float32)
+        np.savez(path, x=x, logits=self.logits(x), **{f"weights/{name}": value for name, value in state.items()})
+        return {}
+
+    def agree(self, path):
+        """Largest difference of an output from those in the file, against the largest of them."""
+        with np.load(path) as file:
+            prefix = "weights/"
+            state = {n.removeprefix(prefix): torch.from_numpy(file[n]) for n in file.files if n.startswith(prefix)}
+            self.model.load_state_dict(state)
+            theirs = file["logits"]
+            return {"difference": float(np.abs(self.logits(file["x"]) - theirs).max() / np.abs(theirs).max())}
+
+
+def peak_gflops():
+    """Multiplications and additions a second, in 10^9, of one core at its best, and how it was measured."""
+    try:
+        from fleeting import kernels
+
+        return {"gflops": float(kernels.peak_gflops()), "how": "fleeting.kernels.peak_gflops()"}
+    except (ImportError, AttributeError, RuntimeError):
+        size = 1024
+        a, b = torch.rand(size, size), torch.rand(size, size)
+        return {
+            "gflops": 2 * size**3 / min(timed(lambda: a @ b, 30)) / 1e6,
+            "how": "PyTorch, float32 1024×1024 @ 1024×1024",
+        }
+
+
+def main():
+    torch.set_num_threads(1)
+    keep_memory()
+    stack = Stack(**json.loads(sys.argv[1]))
+    about = f"Fleeting, FLEETING_KERNELS={os.environ.get('FLEETING_KERNELS', 'unset')}, PyTorch {torch.__version__}"
+    operations = {name: getattr(stack, name) for name in ("train", "infer", "export", "agree")}
+    serve(about, {**operations, "peak_gflops": peak_gflops})
+
+
+if __name__ == "__main__":
+    main()

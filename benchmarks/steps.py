@@ -1,0 +1,166 @@
+"""A training step, a prediction and the peak of memory, beside Keras with TensorFlow and the arithmetic floor.
+
+Every stack is a process held to the same core, with one thread. In each round each stack runs for a moment, in another
+order each time, so that whatever slows the machine slows all of them. Before that, all must give the same outputs for
+the same weights. Memory is that of fresh processes that do nothing but train.
+
+Fleeting runs its public training and prediction, from uint8 clips; Keras gets float32 arrays that are ready.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from _machine import print_machine
+from _networks import NETWORKS, SMALL
+from _serve import Worker
+
+HERE = Path(__file__).parent
+TENSORFLOW = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+# Of each stack: its side, its environment, its options.
+STACKS = {
+    "keras": ("keras", TENSORFLOW, {}),
+    "keras-onednn": ("keras", {**TENSORFLOW, "TF_ENABLE_ONEDNN_OPTS": "1"}, {}),
+    "keras-no-onednn": ("keras", {**TENSORFLOW, "TF_ENABLE_ONEDNN_OPTS": "0"}, {}),
+    "keras-xla": ("keras", TENSORFLOW, {"xla": True}),
+    "fleeting": ("fleeting", {}, {}),
+    "fleeting-plain": ("fleeting", {"FLEETING_KERNELS": "0"}, {}),
+}
+DEFAULT = [name for name in STACKS if name != "keras-xla"]
+TOLERANCE = 1e-4
+COLUMNS = ("train", "infer1", "infer4")
+
+
+def start(stack, network, arguments):
+    side, environment, options = STACKS[stack]
+    setup = json.dumps({"name": network.name, "size": network.size, "batch": network.batch, **options})
+    python = arguments.keras_python if side == "keras" else sys.executable
+    return Worker([python, f"_{side}_worker.py", setup], arguments.core, environment)
+
+
+def measure(network, arguments):
+    """Milliseconds of each round, and MiB, by stack and column."""
+    found = {stack: {column: [] for column in COLUMNS} for stack in arguments.stacks}
+    with ExitStack() as cleanup:
+        workers = {}
+        for stack in arguments.stacks:
+            workers[stack] = start(stack, network, arguments)
+            cleanup.callback(workers[stack].close)
+            print(f"- `{stack}`: {workers[stack].about}", end="", flush=True)
+            print(f"; outputs agree to {agree(workers[stack], network, arguments):.0e}", flush=True)
+        for column in COLUMNS:
+            # As often as fits into a moment, from a first try that also warms up.
+            times = {
+                stack: max(2, min(20, round(1e3 * arguments.seconds / median(run(worker, column, 2)))))
+                for stack, worker in workers.items()
+            }
+            for number in range(arguments.rounds):
+                turn = number % len(workers)
+                for stack in arguments.stacks[turn:] + arguments.stacks[:turn]:
+                    found[stack][column].append(median(run(workers[stack], column, times[stack])))
+    for stack in arguments.stacks:
+        with ExitStack() as cleanup:
+            worker = start(stack, network, arguments)
+            cleanup.callback(worker.close)
+            found[stack]["peak"] = worker.ask("train", steps=3)["peak"]
+    return found
+
+
+def run(worker, column, times):
+    if column == "train":
+        return worker.ask("train", steps=times)["ms"]
+    return worker.ask("infer", batch=int(column.removeprefix("infer")), times=times)["ms"]
+
+
+def agree(worker, network, arguments):
+    path = Path(arguments.folder) / f"{network.name}.npz"
+    if not path.exists():
+        reference = start("fleeting-plain", network, arguments)
+        reference.ask("export", path=str(path))
+        reference.close()
+    difference = worker.ask("agree", path=str(path))["difference"]
+    if not difference <= TOLERANCE:
+        raise SystemExit(f"{network.name}: outputs differ by {difference:.1e} for the same weights; nothing to compare")
+    return difference
+
+
+def report(network, found, peak):
+    floors = {
+        "train": network.step_flops() / peak / 1e6,
+        "infer1": network.inference_flops(1) / peak / 1e6,
+        "infer4": network.inference_flops(4) / peak / 1e6,
+    }
+    print()
+    print("| stack | training step, ms | prediction of 1, ms | prediction of 4, ms | peak memory, MiB |")
+    print("|---|---|---|---|---|")
+    print(
+        f"| arithmetic floor: {network.step_flops() / 1e9:.2f} GFLOP a step | "
+        + " | ".join(f"{floor:.1f}" for floor in floors.values())
+        + " | |"
+    )
+    for stack, columns in found.items():
+        cells = [f"{(ms := median(columns[c])):.1f} ({ms / floors[c]:.1f}× floor)" for c in COLUMNS]
+        print(f"| `{stack}` | {' | '.join(cells)} | {columns['peak']:.0f} |")
+    if "fleeting" not in found or len(found) == 1:
+        return
+    print()
+    print("| times what `fleeting` takes; median of the rounds, lowest to highest | " + " | ".join(TITLES) + " |")
+    print("|---|---|---|---|---|")
+    ours = found["fleeting"]
+    for stack, columns in found.items():
+        if stack != "fleeting":
+            cells = []
+            for column in COLUMNS:
+                ratios = [theirs / mine for theirs, mine in zip(columns[column], ours[column], strict=True)]
+                cells.append(f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+            print(f"| `{stack}` | {' | '.join(cells)} | {columns['peak'] / ours['peak']:.2f} |")
+
+
+TITLES = ("training step", "prediction of 1", "prediction of 4", "peak memory")
+
+
+def names(known):
+    def parse(text):
+        for name in text.split(","):
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"found {name!r}; choose from: {', '.join(known)}")
+        return text.split(",")
+
+    return parse
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=names(NETWORKS), default=list(NETWORKS), help="separated by commas")
+    parser.add_argument("--stacks", type=names(STACKS), default=DEFAULT, help=f"of {', '.join(STACKS)}")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each stack in each round, about")
+    parser.add_argument("--core", type=int, default=0, help="the core that everything runs on")
+    parser.add_argument("--keras-python", type=Path, default=HERE.parent / ".venv-bench" / "bin" / "python")
+    parser.add_argument("--small", action="store_true", help="tiny clips, to try the script out")
+    arguments = parser.parse_args(argv)
+    print_machine()
+    if not arguments.keras_python.exists() and any(STACKS[stack][0] == "keras" for stack in arguments.stacks):
+        print(f"No Keras: {arguments.keras_python} is absent. `make bench` installs it, or give --keras-python.\n")
+        arguments.stacks = [stack for stack in arguments.stacks if STACKS[stack][0] != "keras"]
+    arguments.keras_python = arguments.keras_python.absolute()
+    if not arguments.stacks:
+        raise SystemExit("no stack is left to measure")
+    with tempfile.TemporaryDirectory() as arguments.folder:
+        for number, name in enumerate(arguments.models):
+            network = NETWORKS[name].at(**SMALL) if arguments.small else NETWORKS[name]
+            if not number:
+                worker = start("fleeting", network, arguments)
+                peak = worker.ask("peak_gflops")
+                worker.close()
+                print(f"One core, one thread. Peak of the core: {peak['gflops']:.0f} GFLOP/s ({peak['how']}).")
+            print(f"\n## {name}, grey {network.shape}, batch {network.batch}\n")
+            report(network, measure(network, arguments), peak["gflops"])
+
+
+if __name__ == "__main__":
+    main()
