@@ -12,6 +12,7 @@ from fleeting.clips.sources import (
     VideoFile,
     open_clip,
     open_frames,
+    read_each,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "kind_of",
     "open_clip",
     "open_frames",
+    "read_each",
 ]

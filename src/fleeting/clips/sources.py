@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import re
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -15,6 +18,7 @@ import numpy as np
 
 from fleeting.clips.clip import Clip
 from fleeting.errors import EmptyClipError, FrameReadError, NotAClipError, UsageError
+from fleeting.parallel import available_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+
+# Images decoded at a time, each by a thread of its own; and how far they may run ahead of who asks, in frames.
+_MOST_THREADS = 8
+_AHEAD = 2
 
 _LAST_INTEGER = re.compile(r"(\d+)(?!.*\d)")
 
@@ -82,12 +90,51 @@ class _Frames:
         for index in sorted({_position(i, len(self), self) for i in indexes}):
             yield index, self[index]
 
+    def read_each(self, indexes: Iterable[int]) -> Iterator[tuple[int, Image | FrameReadError]]:
+        """See :func:`read_each`."""
+        return _one_by_one(self, indexes)
+
+
+def read_each(frames: FrameSource, indexes: Iterable[int]) -> Iterator[tuple[int, Image | FrameReadError]]:
+    """Yield ``(index, frame)`` for each distinct index in rising order; a frame that cannot be read gives its error.
+
+    The images of a folder are decoded ahead by a few threads, unless this is one of several processes that share the
+    cores out already (:func:`fleeting.parallel.map_jobs`). A video is decoded in one pass.
+
+    Parameters
+    ----------
+    frames : any source.
+    indexes : 0-based; one past the end counts as a frame that cannot be read.
+    """
+    own = getattr(frames, "read_each", None)
+    return _one_by_one(frames, indexes) if own is None else own(indexes)
+
+
+def _one_by_one(frames: FrameSource | _Frames, indexes: Iterable[int]) -> Iterator[tuple[int, Image | FrameReadError]]:
+    for index in sorted(set(indexes)):
+        yield index, _frame_or_error(frames, index)
+
+
+def _frame_or_error(frames: FrameSource | _Frames, index: int) -> Image | FrameReadError:
+    try:
+        return frames[index]
+    except FrameReadError as exc:
+        return exc
+    except IndexError as exc:  # a video that turned out shorter than it promised
+        return FrameReadError(str(exc), getattr(frames, "path", None))
+
+
+def _decoding_threads() -> int:
+    """Threads that decode images in this process: none of their own in a worker."""
+    return 1 if multiprocessing.parent_process() is not None else min(_MOST_THREADS, available_cores())
+
 
 class FrameFolder(_Frames):
     """The frames of one clip as images in a folder (jpg, png or bmp).
 
     Frames are ordered by the *last* integer in the file name, so ``img46.jpg`` precedes ``img100.jpg`` and padded
-    and unpadded numbers may be mixed. Other files are passed over. Every image is read only when it is asked for.
+    and unpadded numbers may be mixed. Other files are passed over. Every image is read only when it is asked for, or
+    shortly before: see :func:`read_each`.
 
     Parameters
     ----------
@@ -173,6 +220,34 @@ class FrameFolder(_Frames):
 
     def __getitem__(self, index: int) -> Image:
         return read_image(self.path / self.names[_position(index, len(self), self.path)])
+
+    def read(self, indexes: Iterable[int]) -> Iterator[tuple[int, Image]]:
+        """Yield ``(index, frame)`` for each distinct index in rising order; images are decoded a little ahead."""
+        for index, frame in self.read_each([_position(i, len(self), self.path) for i in indexes]):
+            if isinstance(frame, FrameReadError):
+                raise frame
+            yield index, frame
+
+    def read_each(self, indexes: Iterable[int]) -> Iterator[tuple[int, Image | FrameReadError]]:
+        """See :func:`fleeting.clips.read_each`."""
+        wanted = sorted(set(indexes))
+        threads = min(_decoding_threads(), len(wanted))
+        if threads < 2:
+            yield from _one_by_one(self, wanted)
+            return
+        pool = ThreadPoolExecutor(threads)
+        ahead: deque[tuple[int, Future[Image | FrameReadError]]] = deque()
+        try:
+            for index in wanted:
+                ahead.append((index, pool.submit(_frame_or_error, self, index)))
+                if len(ahead) > _AHEAD * threads:
+                    done, frame = ahead.popleft()
+                    yield done, frame.result()
+            while ahead:
+                done, frame = ahead.popleft()
+                yield done, frame.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def digest(self) -> str:
         """BLAKE2 hash over the files' bytes in frame order; names and place do not count."""
@@ -436,6 +511,14 @@ class FrameSlice(_Frames):
 
     def __getitem__(self, index: int) -> Image:
         return self._source[self.start + _position(index, len(self), self)]
+
+    def read_each(self, indexes: Iterable[int]) -> Iterator[tuple[int, Image | FrameReadError]]:
+        """See :func:`fleeting.clips.read_each`."""
+        wanted = sorted(set(indexes))
+        inside = [i for i in wanted if 0 <= i < len(self)]
+        for index, frame in read_each(self._source, [self.start + i for i in inside]):
+            yield index - self.start, frame
+        yield from _one_by_one(self, wanted[len(inside) :])
 
     def digest(self) -> str:
         """BLAKE2 hash over the source's content and the stretch."""

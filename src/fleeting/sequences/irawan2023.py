@@ -11,7 +11,7 @@ from pydantic import Field
 from fleeting.faces import Alignment, cut_region, eye_angle, fill_eyes, region_box
 from fleeting.sequences.recipe import register_recipe
 from fleeting.sequences.steps import apart, dotted
-from fleeting.sequences.windowed import FrameView, WindowedRecipe, grey
+from fleeting.sequences.windowed import FrameView, WindowedRecipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,9 +41,6 @@ class _RegionsView(FrameView):
     sizes: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     in_grey: bool
 
-    def face(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return self.align.apply(image)
-
     def masked(self, face: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.mask is None:
             return face
@@ -57,13 +54,13 @@ class _RegionsView(FrameView):
         return np.concatenate([np.concatenate([right, left], axis=1), mouth])
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        whole = self.recombined(self.regions(self.masked(self.face(image))))
-        return grey(whole) if self.in_grey else whole
+        # Grey first: a third of the pixels to cut, cover and scale.
+        return self.recombined(self.regions(self.masked(self.align.apply(image, grey=self.in_grey))))
 
     def stages(self, image: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.uint8]]]:
         level = Alignment.levelled(self.angle, (image.shape[1], image.shape[0]))
         turned = level.apply(image)
-        face = self.face(image)
+        face = self.align.apply(image)
         masked = self.masked(face)
         regions = self.regions(masked)
         found = [
@@ -182,7 +179,7 @@ def _find_again(
 ) -> NDArray[np.float64]:
     """Landmarks found in the levelled frame, in pixels of the frame as it is."""
     level = Alignment.levelled(angle, (image.shape[1], image.shape[0]))
-    found = detector.landmarks(level.apply(image))
+    found = detector.landmarks(level.apply(image, grey=True))
     if found is not None:
         found = level.back(found)
         side = float(np.ptp(landmarks, axis=0).max())

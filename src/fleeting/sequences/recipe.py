@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fleeting.faces import FaceDetector
 
 # Raise it whenever the same recipe makes other pixels, so that old sequences are not mistaken for new ones.
-PIXELS_VERSION = 2
+PIXELS_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fleeting.errors import unknown_choice
 from fleeting.faces import Alignment
 from fleeting.sequences.recipe import create_recipe, register_recipe
 from fleeting.sequences.steps import dotted
-from fleeting.sequences.windowed import FrameView, WindowedRecipe, grey
+from fleeting.sequences.windowed import FrameView, WindowedRecipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +31,7 @@ class _AlignedView(FrameView):
     in_grey: bool
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        # Grey first: a third of the pixels to warp.
-        return self.align.apply(grey(image) if self.in_grey else image)
+        return self.align.apply(image, grey=self.in_grey)
 
     def stages(self, image: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.uint8]]]:
         colour = self.align.apply(image)

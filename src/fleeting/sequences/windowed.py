@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from fleeting.clips import read_each
 from fleeting.errors import ClipReadError, FrameReadError
 from fleeting.faces import default_detector, find_reference
 from fleeting.sequences.recipe import BuiltSequence, Recipe
@@ -100,7 +101,7 @@ class WindowedRecipe(Recipe):
         """
         detector = detector or default_detector()
         plan = self._plan(clip, detector)
-        view = self._reference_view(clip, plan, detector)
+        view = self._reference_view(plan, detector)
         frames = self._read(clip, plan, view, detector)
         return BuiltSequence(
             frames,
@@ -125,7 +126,7 @@ class WindowedRecipe(Recipe):
         """
         detector = detector or default_detector()
         plan = self._plan(clip, detector)
-        view = self._reference_view(clip, plan, detector)
+        view = self._reference_view(plan, detector)
         sequence = self._read(clip, plan, view, detector)
         centre = int(plan.indexes[len(plan.indexes) // 2]) if plan.apex is None else plan.apex
         found_in = plan.onset if plan.reference is None else plan.reference.index
@@ -204,11 +205,10 @@ class WindowedRecipe(Recipe):
             indexes = initial_window(length, self.frames, step=self.step)
         return _Plan(indexes, onset or 0, apex, source, reference if self.needs_face else None, notes)
 
-    def _reference_view(self, clip: Clip, plan: _Plan, detector: FaceDetector) -> FrameView:
+    def _reference_view(self, plan: _Plan, detector: FaceDetector) -> FrameView:
         if plan.reference is None:
             return self._view(np.zeros((1, 1, 3), np.uint8), None, detector, plan.notes)
-        image = clip.frames[plan.reference.index]
-        return self._view(image, plan.reference.landmarks, detector, plan.notes)
+        return self._view(plan.reference.image, plan.reference.landmarks, detector, plan.notes)
 
     def _frame_view(
         self, index: int, image: NDArray[np.uint8], first: FrameView, detector: FaceDetector, notes: list[str]
@@ -226,10 +226,11 @@ class WindowedRecipe(Recipe):
         wanted = sorted({int(i) for i in needed})
         bad: list[int] = []
         current = view
+        held = {plan.reference.index: plan.reference.image} if plan.reference else {}
+        rest = read_each(clip.frames, [i for i in wanted if i not in held])
         for index in wanted:
-            try:
-                frame = clip.frames[index]
-            except (FrameReadError, IndexError):
+            frame = held[index] if index in held else next(rest)[1]
+            if isinstance(frame, FrameReadError):
                 bad.append(index)
                 continue
             if self._each_frame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fleeting.clips import read_each
 from fleeting.errors import ClipReadError, FrameReadError, UsageError
 from fleeting.faces import Alignment, face_mask
 from fleeting.motion import skin_flow
@@ -23,30 +24,6 @@ SIDE = 192
 MARGIN = 0.25
 # The share of the face whose motion counts: an expression moves a tenth of it, noise moves all of it.
 TOP_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class ApexSpot:
-    """Where the face is farthest from how it looked at the start.
-
-    Attributes
-    ----------
-    apex : 0-based index of the frame.
-    onset : the last frame before the apex at which the motion is still near its start; never after the apex.
-    indexes : int64 ``(T,)``, the frames that were compared.
-    scores : float64 ``(T,)``, smoothed mean flow magnitude over the tenth of the face that moves most, in pixels (of a
-        128-pixel face if a clip was spotted).
-    """
-
-    apex: int
-    onset: int
-    indexes: NDArray[np.int64]
-    scores: NDArray[np.float64]
-
-    @property
-    def strength(self) -> float:
-        """Motion at the apex above the quietest frame, in the pixels of ``scores``."""
-        return float(self.scores.max() - self.scores.min())
 
 
 def motion_scores(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -75,14 +52,6 @@ def motion_scores(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_]) 
         count = max(1, int(len(magnitude) * TOP_SHARE))
         scores.append(float(np.partition(magnitude, len(magnitude) - count)[-count:].mean()))
     return np.asarray(scores, dtype=np.float64)
-
-
-def smooth(scores: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Moving average over ``width`` frames (made odd), edges repeated; the same length."""
-    width = max(1, int(width)) | 1
-    width = min(width, len(scores) if len(scores) % 2 else max(1, len(scores) - 1))
-    padded = np.pad(np.asarray(scores, dtype=np.float64), width // 2, mode="edge")
-    return np.convolve(padded, np.ones(width) / width, mode="valid")
 
 
 def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps: float | None = None) -> ApexSpot:
@@ -133,20 +102,16 @@ def spot_clip(clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, sto
     ClipReadError
         If none of the frames can be read.
     """
-    import cv2
-
     align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=MARGIN)
     mask = face_mask(align.points(landmarks), (SIDE, SIDE))
     indexes: list[int] = []
 
     def aligned() -> Iterator[NDArray[np.uint8]]:
-        for index in range(start, len(clip.frames) if stop is None else stop):
-            try:
-                frame = clip.frames[index]
-            except (FrameReadError, IndexError):
+        for index, frame in read_each(clip.frames, range(start, len(clip.frames) if stop is None else stop)):
+            if isinstance(frame, FrameReadError):
                 continue
             indexes.append(index)
-            yield align.apply(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8))
+            yield align.apply(frame, grey=True)
 
     try:
         spot = spot_apex(aligned(), mask, clip.fps)

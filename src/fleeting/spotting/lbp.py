@@ -1,0 +1,110 @@
+"""Local binary patterns: texture as a histogram of how each pixel compares with its neighbours.
+
+Ojala, Pietikäinen and Mäenpää, *Multiresolution gray-scale and rotation invariant texture classification with local
+binary patterns*, IEEE TPAMI 24(7), 2002.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fleeting.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["histogram_distance", "lbp_codes", "lbp_histogram", "uniform_labels"]
+
+NEIGHBOURS = 8
+
+
+def lbp_codes(image: NDArray[np.uint8], radius: int = 1) -> NDArray[np.uint8]:
+    """The pattern of each pixel: bit ``p`` says that neighbour ``p`` is at least as bright (``LBP_8,R``).
+
+    The neighbours lie on a circle, neighbour ``p`` at the angle ``2πp / 8`` counted from the right towards the top;
+    between pixels the image is interpolated bilinearly. Beyond the border the nearest pixel stands in.
+
+    Parameters
+    ----------
+    image : grey ``uint8`` ``(H, W)``.
+    radius : of the circle in pixels, at least 1.
+
+    Returns
+    -------
+    ``uint8`` ``(H, W)``.
+
+    Raises
+    ------
+    UsageError
+        For an image of another type or shape, or a radius below 1.
+    """
+    if image.dtype != np.uint8 or image.ndim != 2 or image.size == 0 or radius < 1:
+        raise UsageError(
+            f"local binary patterns need a grey uint8 image and a radius of at least 1; found {image.dtype} "
+            f"{image.shape} and {radius}"
+        )
+    height, width = image.shape
+    border = radius + 1
+    padded = np.pad(image, border, mode="edge").astype(np.float32)
+    centre = image.astype(np.float32)
+    codes = np.zeros(image.shape, np.uint8)
+
+    def moved(dy: int, dx: int) -> NDArray[np.float32]:
+        return padded[border + dy : border + dy + height, border + dx : border + dx + width]
+
+    for p in range(NEIGHBOURS):
+        angle = 2 * np.pi * p / NEIGHBOURS
+        # Rounding keeps neighbours that lie on a pixel on it.
+        y, x = round(-radius * np.sin(angle), 6), round(radius * np.cos(angle), 6)
+        y0, x0 = int(np.floor(y)), int(np.floor(x))
+        fy, fx = np.float32(y - y0), np.float32(x - x0)
+        value = moved(y0, x0) * (1 - fy) * (1 - fx)
+        if fx:
+            value = value + moved(y0, x0 + 1) * (1 - fy) * fx
+        if fy:
+            value = value + moved(y0 + 1, x0) * fy * (1 - fx)
+        if fx and fy:
+            value = value + moved(y0 + 1, x0 + 1) * fy * fx
+        # On flat skin interpolation must not turn "as bright" into "darker".
+        codes |= (value >= centre - np.float32(1e-3)).astype(np.uint8) << p
+    return codes
+
+
+@cache
+def uniform_labels() -> NDArray[np.uint8]:
+    """For each of the 256 codes its bin: 58 uniform patterns, of at most two changes around the circle, and the rest."""
+    labels = np.full(2**NEIGHBOURS, 58, np.uint8)
+    found = 0
+    for code in range(2**NEIGHBOURS):
+        turned = (code >> 1) | ((code & 1) << (NEIGHBOURS - 1))
+        if (code ^ turned).bit_count() <= 2:
+            labels[code] = found
+            found += 1
+    labels.setflags(write=False)
+    return labels
+
+
+def lbp_histogram(codes: NDArray[np.uint8], *, uniform: bool = True) -> NDArray[np.float64]:
+    """How often each pattern occurs, as shares that sum to 1.
+
+    Parameters
+    ----------
+    codes : of :func:`lbp_codes`, or a part of them, not empty.
+    uniform : 59 bins, all patterns that are not uniform in the last one; otherwise 256.
+    """
+    values = uniform_labels()[codes] if uniform else codes
+    counts = np.bincount(values.ravel(), minlength=59 if uniform else 256)
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+
+def histogram_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``1 − Σ h₁h₂ / √(Σ h₁² Σ h₂²)`` over the last axis: 0 for histograms of one shape, 1 if they share no bin.
+
+    The rate of difference by which Yan et al. (2014) and Liong et al. (2015) compare a frame with the first one.
+    """
+    norm = np.sqrt(np.square(first).sum(-1) * np.square(second).sum(-1))
+    product = (first * second).sum(-1)
+    return np.asarray(1 - np.divide(product, norm, out=np.ones_like(product), where=norm > 0))

@@ -1,0 +1,181 @@
+"""Apex spotters by name: one interface for all of them, from the literature, ours and a user's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from fleeting.errors import UsageError, unknown_choice
+from fleeting.plugins import load_announced, source_digest
+from fleeting.spotting.course import ApexSpot
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["SpotterInfo", "find_apex", "list_spotters", "register_spotter", "spotter_info"]
+
+Spotter = Callable[..., ApexSpot]
+S = TypeVar("S", bound=Spotter)
+
+_SPOTTERS: dict[str, Spotter] = {}
+_INFOS: dict[str, SpotterInfo] = {}
+_GIVEN = ("frames", "landmarks", "fps")
+
+
+@dataclass(frozen=True)
+class SpotterInfo:
+    """A registered apex spotter.
+
+    Attributes
+    ----------
+    name : what :func:`find_apex` calls it.
+    summary : one line.
+    paper : where it comes from.
+    options : its options with their defaults.
+    source : hash of the file of a spotter from outside; ``None`` for ours.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    options: dict[str, Any]
+    source: str | None = None
+
+
+def register_spotter(name: str, *, paper: str) -> Callable[[S], S]:
+    """Make an apex spotter known by name; use it as a decorator on a function.
+
+    The function takes ``frames`` (an iterator over aligned grey ``uint8`` frames ``(H, W)``, the first of which is the
+    reference), ``landmarks`` (``(68, 2)``, in pixels of those frames) and ``fps`` (or ``None``), then its options, all
+    with defaults. It returns an :class:`ApexSpot`; :func:`fleeting.spotting.spot_in` makes one from a score a frame. The
+    first line of its docstring becomes the summary.
+
+    Parameters
+    ----------
+    name : how :func:`find_apex` calls it.
+    paper : the source.
+
+    Raises
+    ------
+    UsageError
+        If the name is taken, or the function does not take what it is given, or an option lacks a default.
+    """
+
+    def register(spotter: S) -> S:
+        if name in _SPOTTERS:
+            taken = _SPOTTERS[name]
+            raise UsageError(
+                f"an apex spotter named {name!r} is registered already ({taken.__module__}.{taken.__qualname__}); "
+                "choose another name"
+            )
+        parameters = list(inspect.signature(spotter).parameters.values())
+        if tuple(p.name for p in parameters[: len(_GIVEN)]) != _GIVEN:
+            raise UsageError(
+                f"apex spotter {name!r}: it must take frames, landmarks and fps first; found "
+                f"({', '.join(p.name for p in parameters)})"
+            )
+        options = {p.name: p.default for p in parameters[len(_GIVEN) :]}
+        for option, default in options.items():
+            if default is inspect.Parameter.empty:
+                raise UsageError(f"apex spotter {name!r}: its option {option!r} needs a default value")
+        summary = (inspect.getdoc(spotter) or name).splitlines()[0].rstrip(".")
+        _SPOTTERS[name] = spotter
+        _INFOS[name] = SpotterInfo(name, summary, paper, options, source_digest(spotter))
+        return spotter
+
+    return register
+
+
+def list_spotters(pattern: str = "*") -> list[str]:
+    """Names of the registered apex spotters that match a wildcard, sorted.
+
+    >>> list_spotters("l*")
+    ['liong2015']
+    """
+    load_announced()
+    return sorted(name for name in _INFOS if fnmatchcase(name, pattern))
+
+
+def spotter_info(name: str) -> SpotterInfo:
+    """Paper and options of an apex spotter.
+
+    Raises
+    ------
+    UsageError
+        If none has that name; lists those there are.
+    """
+    if name not in _INFOS:
+        load_announced()
+    if name not in _INFOS:
+        raise unknown_choice("apex spotter", name, _INFOS)
+    return deepcopy(_INFOS[name])
+
+
+def find_apex(
+    frames: Iterable[NDArray[np.uint8]],
+    landmarks: NDArray[np.float64],
+    *,
+    method: str = "motion",
+    fps: float | None = None,
+    **options: Any,
+) -> ApexSpot:
+    """Find the apex of one expression in aligned frames.
+
+    Parameters
+    ----------
+    frames : aligned grey ``uint8`` frames ``(H, W)``, at least one; the first is what the others are compared with. They
+        may come from a generator: no method keeps them.
+    landmarks : ``(68, 2)`` of the first frame, in its pixels.
+    method : one of :func:`list_spotters`.
+    fps : frames a second, by which smoothing is set; ``None`` if unknown.
+    options : the method's own, see ``spotter_info(method).options``.
+
+    Raises
+    ------
+    UsageError
+        For an unknown method or option, no frames, or frames and landmarks of the wrong shape or type.
+    """
+    info = spotter_info(method)
+    for option in options:
+        if option not in info.options:
+            raise unknown_choice(f"option of {method}", option, info.options)
+    points = np.asarray(landmarks, dtype=np.float64)
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        raise UsageError(f"landmarks are 68 finite points (68, 2); found shape {points.shape}")
+    counted = _Checked(frames)
+    spot = _SPOTTERS[method](counted, points, fps, **options)
+    if len(spot.scores) != counted.seen:
+        raise UsageError(f"apex spotter {method!r} returned {len(spot.scores)} scores for {counted.seen} frames")
+    return spot
+
+
+class _Checked:
+    """The frames, each looked at on the way; a frame of another kind would be a wrong score and not an error."""
+
+    def __init__(self, frames: Iterable[NDArray[np.uint8]]) -> None:
+        self.seen = 0
+        source = iter(frames)
+        first = next(source, None)
+        if first is None:
+            raise UsageError("an apex needs at least one frame, found none")
+        self._first = np.asarray(first)
+        self._frames = chain([first], source)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        shape = self._first.shape
+        for item in self._frames:
+            frame = np.asarray(item)
+            if frame.dtype != np.uint8 or frame.ndim != 2 or frame.shape != shape:
+                raise UsageError(
+                    f"spotting needs grey uint8 frames of one shape; found {frame.dtype} {frame.shape} where the first "
+                    f"is {self._first.dtype} {shape}"
+                )
+            self.seen += 1
+            yield frame
