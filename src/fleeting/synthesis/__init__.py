@@ -9,6 +9,9 @@ from fleeting.synthesis.clip import NEUTRAL, SyntheticClip, make_clip
 from fleeting.synthesis.facs import ACTION_UNITS, EMOTIONS, action_units_text, emotion_names, face_units
 from fleeting.synthesis.identities import FRAME_SIZE, Identity, list_identities, load_identity, portraits
 from fleeting.synthesis.layouts import LAYOUTS
+from fleeting.synthesis.long import LongFrames, LongRecording, make_recording
+from fleeting.synthesis.long_plan import Distractor, LongSettings, Plan, Shown
+from fleeting.synthesis.long_writer import RECORDING_FORMATS, RecordingsSummary, write_recordings
 from fleeting.synthesis.look_alike import LOOK_ALIKES, LookAlike, write_look_alike
 from fleeting.synthesis.timing import Timing, intensity_profile
 from fleeting.synthesis.writer import DatasetSummary, write_dataset
@@ -20,9 +23,17 @@ __all__ = [
     "LAYOUTS",
     "LOOK_ALIKES",
     "NEUTRAL",
+    "RECORDING_FORMATS",
     "DatasetSummary",
+    "Distractor",
     "Identity",
+    "LongFrames",
+    "LongRecording",
+    "LongSettings",
     "LookAlike",
+    "Plan",
+    "RecordingsSummary",
+    "Shown",
     "SyntheticClip",
     "Timing",
     "action_units_text",
@@ -32,7 +43,9 @@ __all__ = [
     "list_identities",
     "load_identity",
     "make_clip",
+    "make_recording",
     "portraits",
     "write_dataset",
     "write_look_alike",
+    "write_recordings",
 ]
