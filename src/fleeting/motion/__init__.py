@@ -11,6 +11,7 @@ from fleeting.motion.flow import (
 )
 from fleeting.motion.interpolation import interpolate_frames, tim_curve, tim_weights
 from fleeting.motion.magnification import MICRO_BAND, band_pass, band_strengths, magnify_motion
+from fleeting.motion.orientation import main_direction, oriented_histogram
 
 __all__ = [
     "FLOW_METHODS",
@@ -22,7 +23,9 @@ __all__ = [
     "has_tvl1",
     "interpolate_frames",
     "magnify_motion",
+    "main_direction",
     "optical_strain",
+    "oriented_histogram",
     "remove_head_motion",
     "skin_flow",
     "tim_curve",

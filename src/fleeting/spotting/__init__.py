@@ -1,5 +1,26 @@
 """Spotting: where in a sequence of aligned frames the apex is."""
 
-from fleeting.spotting.apex import ApexSpot, motion_scores, smooth, spot_apex, spot_clip
+from fleeting.spotting.apex import motion_scores, spot_apex, spot_clip
+from fleeting.spotting.course import ApexSpot, smooth, spot_in
+from fleeting.spotting.liong2015 import divide_and_conquer, liong2015
+from fleeting.spotting.ma2017 import ma2017
+from fleeting.spotting.registry import SpotterInfo, find_apex, list_spotters, register_spotter, spotter_info
+from fleeting.spotting.yan2018 import yan2018
 
-__all__ = ["ApexSpot", "motion_scores", "smooth", "spot_apex", "spot_clip"]
+__all__ = [
+    "ApexSpot",
+    "SpotterInfo",
+    "divide_and_conquer",
+    "find_apex",
+    "liong2015",
+    "list_spotters",
+    "ma2017",
+    "motion_scores",
+    "register_spotter",
+    "smooth",
+    "spot_apex",
+    "spot_clip",
+    "spot_in",
+    "spotter_info",
+    "yan2018",
+]

@@ -1,22 +1,26 @@
-"""Apex spotting by optical-flow magnitude inside the face, with the head's own motion removed."""
+"""Ours: apex spotting by how far the skin moves and how much it is stretched, the head's own motion removed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from fleeting.clips import read_each
-from fleeting.errors import ClipReadError, FrameReadError, UsageError
+from fleeting.errors import ClipReadError, FrameReadError, UsageError, unknown_choice
 from fleeting.faces import Alignment, face_mask
-from fleeting.motion import skin_flow
+from fleeting.motion import optical_strain, skin_flow
+from fleeting.spotting.course import ApexSpot, smooth, smoothing_width, spot_in
+from fleeting.spotting.registry import NoFramesError, find_apex, register_spotter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fleeting.clips import Clip
+
+Measure = Literal["flow", "strain", "both"]
 
 # With this margin the landmarks' box is 128 pixels wide: the unit in which amplitudes of micro-expressions are quoted.
 # The margin leaves room for the forehead when the head moves.
@@ -24,34 +28,62 @@ SIDE = 192
 MARGIN = 0.25
 # The share of the face whose motion counts: an expression moves a tenth of it, noise moves all of it.
 TOP_SHARE = 0.1
+# Derivatives make noise out of noise: sigma, in pixels, of the blur of the flow before its strain is taken.
+STRAIN_BLUR = 3.0
 
 
-def motion_scores(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How far each frame has moved from the first one, in pixels; the frames are consumed one at a time.
+def motion_scores(
+    frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], by: Measure = "flow"
+) -> NDArray[np.float64]:
+    """How far each frame has moved from the first one; the frames are consumed one at a time.
 
     Parameters
     ----------
     frames : aligned grey ``uint8`` frames ``(H, W)``; the first is the reference.
     mask : ``(H, W)``; the face without the eyes (:func:`fleeting.faces.face_mask`).
+    by : ``"flow"``: how far the skin has moved, in pixels. ``"strain"``: how much it is stretched, a pure number.
+        ``"both"``: the two, each divided by its highest value, added.
 
     Returns
     -------
-    float64 ``(T,)``; the first is 0.
+    float64 ``(T,)``, taken over the tenth of the face that moves, or is stretched, most; the first is 0.
     """
-    scores: list[float] = []
+    import cv2
+
+    if by not in get_args(Measure):
+        raise unknown_choice("measure", by, get_args(Measure))
+    moved: list[float] = []
+    stretched: list[float] = []
     reference: NDArray[np.uint8] | None = None
+    # Across the edge of the face flow may jump, which is no stretch.
+    inside = cv2.erode(mask.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
     for frame in frames:
         if frame.shape != mask.shape:
             raise UsageError(f"frames and mask need one shape; found {frame.shape} and {mask.shape}")
         if reference is None:
             reference = frame
-            scores.append(0.0)
+            moved.append(0.0)
+            stretched.append(0.0)
             continue
         flow = skin_flow(reference, frame, mask)
-        magnitude = np.hypot(flow[..., 0], flow[..., 1])[mask]
-        count = max(1, int(len(magnitude) * TOP_SHARE))
-        scores.append(float(np.partition(magnitude, len(magnitude) - count)[-count:].mean()))
-    return np.asarray(scores, dtype=np.float64)
+        if by != "strain":
+            moved.append(_top_mean(np.hypot(flow[..., 0], flow[..., 1])[mask]))
+        if by != "flow":
+            smoothed = np.asarray(cv2.GaussianBlur(flow, (0, 0), STRAIN_BLUR), dtype=np.float32)
+            stretched.append(_top_mean(optical_strain(smoothed)[inside]))
+    if by == "both":
+        return _scaled(moved) + _scaled(stretched)
+    return np.asarray(moved if by == "flow" else stretched, dtype=np.float64)
+
+
+def _top_mean(values: NDArray[np.float32]) -> float:
+    count = max(1, int(len(values) * TOP_SHARE))
+    return float(np.partition(values, len(values) - count)[-count:].mean()) if len(values) else 0.0
+
+
+def _scaled(values: list[float]) -> NDArray[np.float64]:
+    course = np.asarray(values, dtype=np.float64)
+    return course / course.max() if len(course) and course.max() > 0 else course
 
 
 def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps: float | None = None) -> ApexSpot:
@@ -73,19 +105,39 @@ def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps:
         If there are no frames, or their shape is not the mask's.
     """
     raw = motion_scores(frames, mask)
-    if len(raw) == 0:
-        raise UsageError("an apex needs at least one frame, found none")
-    width = 5 if fps is None else max(3, round(0.025 * fps))
-    scores = smooth(raw, width) if len(raw) > 2 else raw
-    apex = int(np.argmax(scores))
-    before = scores[: apex + 1]
-    threshold = before.min() + 0.2 * (scores[apex] - before.min())
-    quiet = np.flatnonzero(before <= threshold)
-    onset = int(quiet[-1]) if len(quiet) else apex
-    return ApexSpot(apex=apex, onset=onset, indexes=np.arange(len(scores)), scores=scores)
+    return spot_in(smooth(raw, smoothing_width(fps)) if len(raw) > 2 else raw)
 
 
-def spot_clip(clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None) -> ApexSpot:
+@register_spotter("motion", paper="Fleeting; strain: Shreve et al. 2011")
+def motion(
+    frames: Iterable[NDArray[np.uint8]],
+    landmarks: NDArray[np.float64],
+    fps: float | None = None,
+    by: Measure = "flow",
+) -> ApexSpot:
+    """Ours: flow magnitude or optical strain over the tenth of the face that moves most, head motion removed.
+
+    Parameters
+    ----------
+    frames, landmarks, fps : see :func:`fleeting.spotting.find_apex`.
+    by : ``"flow"``, ``"strain"``, or both: the two courses, each divided by its highest value, added.
+    """
+    source = iter(frames)
+    first = next(source)
+    mask = face_mask(landmarks, (first.shape[0], first.shape[1]))
+    raw = motion_scores(chain([first], source), mask, by)
+    return spot_in(smooth(raw, smoothing_width(fps)) if len(raw) > 2 else raw)
+
+
+def spot_clip(
+    clip: Clip,
+    landmarks: NDArray[np.float64],
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    method: str = "motion",
+    **options: Any,
+) -> ApexSpot:
     """Spot the apex of a clip: align its face by the landmarks of one frame, then compare every frame with ``start``.
 
     Frames are read once, in order, and only their aligned faces are kept in memory, one at a time. Frames that cannot
@@ -96,14 +148,16 @@ def spot_clip(clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, sto
     clip : the clip.
     landmarks : ``(68, 2)`` of its reference frame; see :func:`fleeting.faces.find_reference`.
     start, stop : frames to search, ``[start, stop)``; to the end by default.
+    method, options : see :func:`fleeting.spotting.find_apex`.
 
     Raises
     ------
     ClipReadError
         If none of the frames can be read.
+    UsageError
+        For an unknown method or option.
     """
     align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=MARGIN)
-    mask = face_mask(align.points(landmarks), (SIDE, SIDE))
     indexes: list[int] = []
 
     def aligned() -> Iterator[NDArray[np.uint8]]:
@@ -114,8 +168,8 @@ def spot_clip(clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, sto
             yield align.apply(frame, grey=True)
 
     try:
-        spot = spot_apex(aligned(), mask, clip.fps)
-    except UsageError as exc:
+        spot = find_apex(aligned(), align.points(landmarks), method=method, fps=clip.fps, **options)
+    except NoFramesError as exc:
         raise ClipReadError(f"{clip.key}: none of its frames from {start} on can be read; copy the clip again") from exc
     where = np.asarray(indexes, dtype=np.int64)
     return ApexSpot(int(where[spot.apex]), int(where[spot.onset]), where, spot.scores)

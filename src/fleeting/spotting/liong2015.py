@@ -20,7 +20,7 @@ from fleeting.spotting.registry import register_spotter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["divide_and_conquer", "liong2015", "lbp_changes", "local_peaks"]
+__all__ = ["divide_and_conquer", "lbp_changes", "liong2015", "local_peaks"]
 
 PAPER = "Liong et al., ACPR 2015"
 

@@ -67,4 +67,3 @@ def ma2017(
         scores.append(sum(float(oriented_histogram(part, bins).max()) for part in parts))
     raw = np.asarray(scores)
     return spot_in(smooth(raw, smoothing_width(fps)) if len(raw) > 2 else raw)
-

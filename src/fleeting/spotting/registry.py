@@ -19,7 +19,7 @@ from fleeting.spotting.course import ApexSpot
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SpotterInfo", "find_apex", "list_spotters", "register_spotter", "spotter_info"]
+__all__ = ["NoFramesError", "SpotterInfo", "find_apex", "list_spotters", "register_spotter", "spotter_info"]
 
 Spotter = Callable[..., ApexSpot]
 S = TypeVar("S", bound=Spotter)
@@ -27,6 +27,10 @@ S = TypeVar("S", bound=Spotter)
 _SPOTTERS: dict[str, Spotter] = {}
 _INFOS: dict[str, SpotterInfo] = {}
 _GIVEN = ("frames", "landmarks", "fps")
+
+
+class NoFramesError(UsageError):
+    """There is nothing to spot in."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ class _Checked:
         source = iter(frames)
         first = next(source, None)
         if first is None:
-            raise UsageError("an apex needs at least one frame, found none")
+            raise NoFramesError("an apex needs at least one frame, found none")
         self._first = np.asarray(first)
         self._frames = chain([first], source)
 

@@ -41,9 +41,9 @@ def yan2018(
     """Optical flow along its main direction, with LBP change, in ten regions of the face.
 
     Regions are drawn around the landmarks of the first frame. In each, the *flow* since the first frame is reduced to its
-    main direction and the distance moved in it (:func:`fleeting.motion.main_direction`), the *texture* to the distance of its LBP
-    histogram from the first frame's. The apex is the frame in which the region that changes most is farthest from the
-    first frame.
+    main direction and the distance moved in it (:func:`fleeting.motion.main_direction`), the *texture* to the distance
+    of its LBP histogram from the first frame's. The apex is the frame in which the region that changes most is farthest
+    from the first frame.
 
     What is ours: the paper measures with each of the two and compares them with coders; ``by="both"`` adds the two
     courses, each divided by its highest value. Its regions follow action units and its landmarks come from a constrained
@@ -100,4 +100,4 @@ def _strongest(course: NDArray[np.float64], fps: float | None, *, scaled: bool) 
     width = smoothing_width(fps) if len(course) > 2 else 1
     smoothed = np.stack([smooth(column, width) for column in course.T])
     best = smoothed[int(np.argmax(smoothed.max(1) - np.median(smoothed, axis=1)))]
-    return best / best.max() if scaled and best.max() > 0 else best
+    return np.asarray(best / best.max() if scaled and best.max() > 0 else best, dtype=np.float64)
