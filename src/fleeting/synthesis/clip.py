@@ -27,6 +27,9 @@ NEUTRAL = "neutral"
 MAXIMUM_AMPLITUDE = 6.0
 FURROW = 0.15  # at 0.7 shading reverses the measured flow
 _NOISE_BANK = 1 << 22
+# Intensities at which a clip's inverse map is solved, and in how many rounds.
+_NODES = (0.25, 0.5, 0.75, 1.0)
+_ROUNDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,59 +337,98 @@ def _film(
 
     width, height = stage.size
     length = len(profile)
-    moves = bool(field.any())
     yy, xx = (a.astype(np.float32) for a in np.mgrid[0:height, 0:width])
     grid = np.stack([xx, yy], 2)
+    moved_back = _Inverse(field, grid)
     frames = np.empty((length, height, width, 3), np.uint8)
     landmarks = np.empty((length, 68, 2))
     rest = placed.points(stage.landmarks)
     centre = placed.points(placed.centre[None])[0]
-    to_stage = placed.back.astype(np.float32)
+    to_stage = placed.back
+    gain, start = np.diag(stage.gain), stage.start
+    # From frame 0 through the stage to the source picture.
+    to_source = gain @ to_stage + [[0, 0, start[0]], [0, 0, start[1]]]
     at_marks = sample_field(field, rest)
     divergence = cv2.Sobel(field[..., 0], cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
     divergence += cv2.Sobel(field[..., 1], cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
     furrow = FURROW * cv2.GaussianBlur(divergence, (0, 0), 2.5 * stage.scale)
     lamp = np.repeat((1 + tilt * (xx / width - 0.5))[..., None], 3, axis=2).astype(np.float32)
-    shot = np.sqrt(np.arange(256, dtype=np.float32) / 128 + 0.3) / np.sqrt(1.3) * np.float32(noise)
+    furrowed = lamp * furrow[..., None]
+    shot = (np.sqrt((np.arange(256) / 128 + 0.3) / 1.3) * noise).astype(np.float32)
     eyes_shut = _blink_profile(length, shut, fps)
     bank = _noise_bank() if noise else np.empty(0, np.float32)
     count = width * height * 3
-    gain, start = stage.gain.astype(np.float32), stage.start.astype(np.float32)
     for t in range(length):
-        s, shut_t = np.float32(profile[t]), float(eyes_shut[t])
+        s, shut_t = float(profile[t]), float(eyes_shut[t])
         dx, dy, angle, growth = head[t]
         turn = (1 + growth) * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         if shut_t > 0.01:
             shut_marks = placed.points(_shut_landmarks(stage, shut_t))
-            marks = shut_marks + float(s) * sample_field(field, shut_marks)
+            marks = shut_marks + s * sample_field(field, shut_marks)
         else:
-            marks = rest + float(s) * at_marks
+            marks = rest + s * at_marks
         landmarks[t] = (marks - centre) @ turn.T + centre + [dx, dy]
         back = np.linalg.inv(turn)
         shift = centre - back @ (centre + [dx, dy])
-        affine = np.hstack([back, shift[:, None]]).astype(np.float32)
-        here = cv2.transform(grid, affine) if head[t].any() else grid
-        place = here
-        if moves and s > 0:
-            # x + s D(x) = here, solved for x by fixed-point iteration; the slope of s D is well below 1.
-            for _ in range(5):
-                place = here - s * cv2.remap(field, place, None, cv2.INTER_LINEAR)
-        place = cv2.transform(place, to_stage)
+        place = moved_back(s, np.hstack([back, shift[:, None]]) if head[t].any() else None)
         if shut_t > 0.01:
-            place = _lid_lookup(stage, place, shut_t)
-        picture = cv2.remap(stage.source, place * gain + start, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        glow = lamp * np.float32(light[t])
-        if moves and s > 0:
-            glow *= (1 + s * furrow)[..., None]
-        value = picture * glow
+            place = _lid_lookup(stage, cv2.transform(place, to_stage), shut_t)
+            place = cv2.transform(place, np.hstack([gain, start[:, None]]))
+        else:
+            place = cv2.transform(place, to_source)
+        picture = cv2.remap(stage.source, place, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        glow = cv2.addWeighted(lamp, float(light[t]), furrowed, float(light[t]) * s, 0.0)
         if noise:
             first = int(rng.integers(0, _NOISE_BANK - count)) if count < _NOISE_BANK else 0
             stretch = bank[first : first + count] if count < _NOISE_BANK else np.resize(bank, count)
-            value += stretch.reshape(value.shape) * shot[picture]
-        np.add(value, 0.5, out=value)
-        np.clip(value, 0, 255, out=value)
-        frames[t] = value
+            grain = cv2.multiply(stretch.reshape(picture.shape), cv2.LUT(picture, shot))
+            lit = cv2.multiply(picture, glow, dtype=cv2.CV_32F)
+            # Rounded and held within 0 to 255 on the way.
+            cv2.add(lit, grain, dst=frames[t], dtype=cv2.CV_8U)
+        else:
+            cv2.multiply(picture, glow, dst=frames[t], dtype=cv2.CV_8U)
     return frames, landmarks
+
+
+class _Inverse:
+    """Where what is seen at a pixel was in frame 0: ``y`` with ``y + s D(y) = x``, for any intensity ``s``.
+
+    The map is solved once a clip at a few intensities, by fixed-point iteration (the slope of ``D`` is below 1), and
+    is a polynomial of ``s`` between them: as exact as looking a picture up, which goes by steps of 1/32 pixel.
+
+    Parameters
+    ----------
+    field : ``D``, float32 ``(H, W, 2)``.
+    grid : the pixels' own places, float32 ``(H, W, 2)``.
+    """
+
+    def __init__(self, field: NDArray[np.float32], grid: NDArray[np.float32]) -> None:
+        import cv2
+
+        self._grid = grid
+        self._solved: list[NDArray[np.float32]] = []
+        if field.any():
+            for s in _NODES:
+                back = np.asarray(field * np.float32(s), np.float32)
+                for _ in range(_ROUNDS):
+                    back = np.float32(s) * cv2.remap(field, grid - back, None, cv2.INTER_LINEAR)
+                self._solved.append(back)
+
+    def __call__(self, s: float, affine: NDArray[np.float64] | None) -> NDArray[np.float32]:
+        """Places ``(H, W, 2)`` in frame 0; ``affine`` ``(2, 3)`` takes the head's motion back first."""
+        import cv2
+
+        here = self._grid if affine is None else np.asarray(cv2.transform(self._grid, affine), np.float32)
+        if not self._solved or s <= 0:
+            return here
+        back = np.zeros_like(here)
+        for node, solved in zip(_NODES, self._solved, strict=True):
+            others = [0.0, *(n for n in _NODES if n != node)]
+            weight = float(np.prod([(s - n) / (node - n) for n in others]))
+            cv2.scaleAdd(solved, weight, back, dst=back)
+        if affine is not None:
+            back = np.asarray(cv2.remap(back, here, None, cv2.INTER_LINEAR), np.float32)
+        return np.asarray(here - back, np.float32)
 
 
 def sample_field(field: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["DatasetSummary", "write_dataset"]
 
 #: Raised whenever the same parameters give other clips than before.
-GENERATOR = 1
+GENERATOR = 2
 CLIPS_PER_SUBJECT = 6
 DEFAULT_EMOTIONS = ("happiness", "disgust", "surprise")
 JPEG_QUALITY = 95
