@@ -101,11 +101,11 @@ class FaceDetector:
     Parameters
     ----------
     landmarks : path of another 68-point predictor; see :func:`landmark_file`.
-    boxes : landmarks are averaged over this many slightly moved boxes; 5 leave about half of the jitter of one, and 20
+    boxes : landmarks are averaged over this many slightly moved boxes; 4 leave about half of the jitter of one, and 20
         a third (``benchmarks/faces.py``).
     """
 
-    def __init__(self, landmarks: str | os.PathLike[str] | None = None, boxes: int = 5) -> None:
+    def __init__(self, landmarks: str | os.PathLike[str] | None = None, boxes: int = 4) -> None:
         if boxes < 1:
             raise UsageError(f"landmarks are averaged over at least 1 box, found {boxes}")
         self._path = landmarks
