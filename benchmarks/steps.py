@@ -53,9 +53,9 @@ def measure(network, arguments):
             print(f"- `{stack}`: {workers[stack].about}", end="", flush=True)
             print(f"; outputs agree to {agree(workers[stack], network, arguments):.0e}", flush=True)
         for column in COLUMNS:
-            # As often as fits into a moment, from a first try that also warms up.
+            # As often as fits into a moment, from first tries that also warm up.
             times = {
-                stack: max(2, min(20, round(1e3 * arguments.seconds / median(run(worker, column, 2)))))
+                stack: max(1, min(20, round(1e3 * arguments.seconds / run(worker, column, 2)[-1])))
                 for stack, worker in workers.items()
             }
             for number in range(arguments.rounds):
