@@ -51,3 +51,18 @@ def test_impossible_fields_are_usage_errors(fields, says):
 def test_unknown_model():
     with pytest.raises(UsageError, match="model_a"):
         TrainingConfig.for_model("no_model")
+
+
+def test_what_only_a_gpu_has_is_written_only_where_it_is_used():
+    """So that a run of before these fields is still the same run, and resumes."""
+    plain = TrainingConfig()
+    assert not {"precision", "layout"} & plain.model_dump().keys()
+    assert not {"precision", "layout"} & plain.model_dump(mode="json").keys()
+    other = TrainingConfig(precision="bfloat16", layout="channels_last")
+    assert other.model_dump(mode="json") == plain.model_dump(mode="json") | {
+        "precision": "bfloat16",
+        "layout": "channels_last",
+    }
+    for config in (plain, other):
+        assert TrainingConfig(**config.model_dump()) == config
+        assert TrainingConfig.model_validate_json(config.model_dump_json()) == config

@@ -123,9 +123,9 @@ def test_first_epoch_loss_is_the_papers_loss_of_balanced_weights(clips):
     model = build(dropout=0.0)
     twin = copy.deepcopy(model).train()
     result = train(model, X, y, config(epochs=1, batch_size=5, class_weights="balanced"))
-    from fleeting.training.data import to_batch, to_resident
+    from fleeting.training.data import HostBatches, Samples
 
-    x = to_batch(to_resident(X, model.spec, "difference"), slice(None), "difference", result.standardisation)
+    x = HostBatches(Samples(X, model.spec, "difference"), result.standardisation).take(torch.arange(5))
     log_p = twin(x).detach().log_softmax(1)
     codes = np.searchsorted(result.classes, y)
     weights = len(y) / (3 * np.bincount(codes))

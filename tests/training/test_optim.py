@@ -34,14 +34,17 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("counting", ["on the host", "on the device"])
 @pytest.mark.parametrize("case", CASES)
-def test_same_steps_as_keras(case):
+def test_same_steps_as_keras(case, counting):
     ours, theirs = CASES[case]
     rng = np.random.default_rng(0)
     starts = [rng.normal(size=shape).astype(np.float32) for shape in ((4, 3), (5,))]
     weights = [torch.nn.Parameter(torch.from_numpy(start.copy())) for start in starts]
     variables = [keras.Variable(start) for start in starts]
     optimizer, reference = ours(weights), theirs()
+    if counting == "on the device":
+        optimizer.count_on_device()
     for step in range(8):
         # Tiny gradients are where eps 1e-7 and PyTorch's 1e-8 part ways.
         gradients = [(rng.normal(size=s.shape) * (1e-7 if step % 2 else 1)).astype(np.float32) for s in starts]
@@ -103,6 +106,24 @@ def test_the_configuration_reaches_the_optimizer():
     sgd.step()
     assert sgd.rate == pytest.approx(0.5 / 1.25)
     assert isinstance(build_optimizer([weight], TrainingConfig(optimizer="adam")), Adam)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_counting_on_the_device_goes_on_from_where_it_was(case):
+    start = torch.linspace(-1, 1, 7)
+    ends = []
+    for switch in (99, 3):
+        weight = torch.nn.Parameter(start.clone())
+        optimizer = CASES[case][0]([weight])
+        for step in range(6):
+            if step == switch:
+                optimizer.count_on_device()
+            weight.grad = start.sin() * (step + 1)
+            optimizer.step()
+        assert float(optimizer.steps) == 6
+        ends.append((weight.detach(), float(optimizer.rate)))
+    torch.testing.assert_close(ends[0][0], ends[1][0], rtol=1e-6, atol=1e-7)
+    assert ends[0][1] == pytest.approx(ends[1][1], rel=1e-12)
 
 
 def test_device_names():

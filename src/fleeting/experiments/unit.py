@@ -16,9 +16,7 @@ from fleeting.files import write_csv, write_json
 from fleeting.metrics import majority_accuracy
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from fleeting.training import TrainingConfig, TrainingResult
+    from fleeting.training import SequenceFiles, TrainingConfig, TrainingResult
 
 # Called with the unit's key and the epoch's record.
 OnEpoch = Callable[[str, dict[str, Any]], None]
@@ -26,7 +24,7 @@ OnEpoch = Callable[[str, dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class UnitJob:
-    """All that a worker process needs, none of it pixels: sequences are memory-mapped from their files.
+    """All that a worker process needs, none of it pixels: sequences stay in their files.
 
     Parameters
     ----------
@@ -55,8 +53,10 @@ class UnitJob:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def _load(job: UnitJob, positions: tuple[int, ...]) -> list[NDArray[np.uint8]]:
-    return [np.load(job.paths[i], mmap_mode="r", allow_pickle=False) for i in positions]
+def _load(job: UnitJob, positions: tuple[int, ...]) -> SequenceFiles:
+    from fleeting.training import SequenceFiles
+
+    return SequenceFiles([job.paths[i] for i in positions])
 
 
 def fit(job: UnitJob, on_epoch: OnEpoch | None = None) -> TrainingResult:

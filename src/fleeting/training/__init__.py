@@ -3,7 +3,7 @@
 from fleeting.training.checkpoint import TrainedModel, load_model, save_model
 from fleeting.training.collapse import CollapseReport
 from fleeting.training.config import TrainingConfig
-from fleeting.training.data import Standardisation
+from fleeting.training.data import SequenceFiles, Standardisation
 from fleeting.training.device import keep_memory
 from fleeting.training.engine import DivergedError, TrainingResult, predict_proba, train
 from fleeting.training.estimator import MicroExpressionClassifier
@@ -15,6 +15,7 @@ __all__ = [
     "CollapseReport",
     "DivergedError",
     "MicroExpressionClassifier",
+    "SequenceFiles",
     "Standardisation",
     "TrainedModel",
     "TrainingConfig",

@@ -23,7 +23,7 @@ from fleeting.files import write_atomic, write_json
 from fleeting.models import ModelSpec, create_model
 from fleeting.training.config import TrainingConfig
 from fleeting.training.data import Sequences, Standardisation
-from fleeting.training.engine import TrainingResult, predict_proba
+from fleeting.training.engine import PREDICTED_AT_ONCE, TrainingResult, predict_proba
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +67,9 @@ class TrainedModel:
         """``"difference"`` if sequences have a reference frame in front, else ``"none"``."""
         return self.training.motion
 
-    def predict_proba(self, X: Sequences, *, batch_size: int = 16, device: str = "cpu") -> NDArray[np.float64]:
+    def predict_proba(
+        self, X: Sequences, *, batch_size: int = PREDICTED_AT_ONCE, device: str = "cpu"
+    ) -> NDArray[np.float64]:
         """Probabilities ``(N, n_classes)`` of ``uint8`` sequences ``(N, T, H, W, C)``, in the order of ``classes``.
 
         With motion as difference from the onset frame, that frame is the first of ``T + 1``.
@@ -86,7 +88,7 @@ class TrainedModel:
             device=device,
         )
 
-    def predict(self, X: Sequences, *, batch_size: int = 16, device: str = "cpu") -> NDArray[Any]:
+    def predict(self, X: Sequences, *, batch_size: int = PREDICTED_AT_ONCE, device: str = "cpu") -> NDArray[Any]:
         """The likeliest class of each sequence."""
         probabilities = self.predict_proba(X, batch_size=batch_size, device=device)
         answer: NDArray[Any] = np.asarray(self.classes).take(probabilities.argmax(axis=1))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from fleeting.errors import UsageError
 from fleeting.models import model_info
@@ -29,6 +37,11 @@ class TrainingConfig(BaseModel):
     motion : ``"difference"`` if the first frame of a sequence is a reference to subtract from all that follow,
         ``"none"`` if the network sees the frames as they are.
     class_weights : ``"balanced"`` weighs each sample by ``n_samples / (n_classes * n_of_its_class)``.
+    precision : of the arithmetic in training: ``"float32"``, or on CUDA ``"tf32"`` (products of ten-bit mantissas in
+        convolutions and dense layers) or ``"bfloat16"`` (those layers' inputs and outputs too). Weights, sums and
+        prediction stay ``float32``.
+    layout : of the convolutions' weights, which their outputs follow: ``"channels_first"``, or on CUDA
+        ``"channels_last"``. It changes speed and rounding only; ``benchmarks/gpu.py`` times both.
 
     Raises
     ------
@@ -48,6 +61,8 @@ class TrainingConfig(BaseModel):
     clip_norm: float | None = Field(default=None, gt=0)
     motion: Literal["none", "difference"] = "none"
     class_weights: Literal["none", "balanced"] = "none"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    layout: Literal["channels_first", "channels_last"] = "channels_first"
 
     @model_validator(mode="before")
     @classmethod
@@ -63,6 +78,15 @@ class TrainingConfig(BaseModel):
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0")
         return self
+
+    @model_serializer(mode="wrap")
+    def _plainly(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What only a GPU knows is left out where it is not used, so that a run is the same run whatever else exists.
+        fields: dict[str, Any] = handler(self)
+        for name in ("precision", "layout"):
+            if fields.get(name) == type(self).model_fields[name].default:
+                del fields[name]
+        return fields
 
     @classmethod
     def create(cls, **fields: Any) -> TrainingConfig:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, overload
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from fleeting.errors import UsageError
+from fleeting.errors import FleetingError, UsageError
 from fleeting.models import ModelSpec
 
-__all__ = ["Labels", "Sequences", "Standardisation", "encode_labels", "measure", "to_batch", "to_resident"]
+__all__ = [
+    "Batches",
+    "HostBatches",
+    "Labels",
+    "ResidentBatches",
+    "Samples",
+    "SequenceFiles",
+    "Sequences",
+    "Standardisation",
+    "encode_labels",
+    "make_batches",
+    "measure",
+]
 
-# Sequences as they come in: (N, T, H, W, C), or one (T, H, W, C) a sample; arrays or memory maps.
+# Sequences as they come in: (N, T, H, W, C), or one (T, H, W, C) a sample; arrays, memory maps or files.
 Sequences = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 Labels = ArrayLike
 
@@ -29,35 +43,105 @@ class Standardisation:
     std: tuple[float, ...]
 
 
-def to_resident(X: Sequences, spec: ModelSpec, motion: str, device: torch.device | None = None) -> Tensor:
-    """Copy sequences into one ``uint8`` tensor ``(N, C, T, H, W)``, channels first in memory, on a device.
+class SequenceFiles(Sequence[NDArray[np.uint8]]):
+    """Sequences in ``.npy`` files, each read when it is asked for and then forgotten.
+
+    What a training run reads again and again stays in the system's file cache, once for all processes, which costs less
+    than a millisecond a batch. A process of its own holds no more than a batch, however many files there are.
+
+    Parameters
+    ----------
+    paths : one file a sequence, ``uint8`` ``(T, H, W, C)``.
+    """
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
+        self.paths = tuple(Path(path) for path in paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, index: slice) -> SequenceFiles: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | SequenceFiles:
+        """One sequence, or some files.
+
+        Raises
+        ------
+        FleetingError
+            If the file is gone or damaged.
+        """
+        if isinstance(index, slice):
+            return SequenceFiles(self.paths[index])
+        return self._open(index, None)
+
+    def peek(self, index: int) -> NDArray[np.uint8]:
+        """The same without reading the pixels: a memory map."""
+        return self._open(index, "r")
+
+    def _open(self, index: int, mode: Any) -> NDArray[np.uint8]:
+        path = self.paths[index]
+        try:
+            array: NDArray[np.uint8] = np.load(path, mmap_mode=mode, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as exc:
+            raise FleetingError(f"{path}: cannot be read ({exc}); run the same command again to have it made") from exc
+        return array
+
+
+class Samples:
+    """Sequences that were found to fit a network, wherever they lie; nothing is copied.
+
+    Parameters
+    ----------
+    X : as they come in.
+    spec : of the network.
+    motion : ``"difference"`` if each has the reference frame in front.
 
     Raises
     ------
     UsageError
         If there are none, or type or shape do not fit the network.
     """
-    shape = spec.shape
-    stored = shape.n_frames + (motion == "difference")
-    expected = (stored, shape.height, shape.width, shape.in_channels)
-    if isinstance(X, np.ndarray) and X.ndim != 5:
-        raise UsageError(
-            f"sequences: found an array of shape {X.shape}; expected (N, T, H, W, C) = (N, {_dims(expected)})"
-        )
-    if len(X) == 0:
-        raise UsageError("sequences: found none; expected at least one")
-    resident = torch.empty((len(X), shape.in_channels, stored, shape.height, shape.width), dtype=torch.uint8)
-    view = resident.numpy().transpose(0, 2, 3, 4, 1)
-    for number, sample in enumerate(X):
-        sample = np.asarray(sample)
-        if sample.dtype != np.uint8:
-            raise UsageError(f"sequence {number}: found values of type {sample.dtype}; expected uint8 (0 to 255)")
-        if sample.shape != expected:
+
+    def __init__(self, X: Sequences, spec: ModelSpec, motion: str) -> None:
+        shape = spec.shape
+        stored = shape.n_frames + (motion == "difference")
+        expected = (stored, shape.height, shape.width, shape.in_channels)
+        if isinstance(X, np.ndarray) and X.ndim != 5:
             raise UsageError(
-                f"sequence {number}: found shape {sample.shape}; {_advice(sample, expected, spec, motion)}"
+                f"sequences: found an array of shape {X.shape}; expected (N, T, H, W, C) = (N, {_dims(expected)})"
             )
-        view[number] = sample
-    return resident if device is None else resident.to(device)
+        if len(X) == 0:
+            raise UsageError("sequences: found none; expected at least one")
+        for number in range(len(X)):
+            sample = X.peek(number) if isinstance(X, SequenceFiles) else np.asarray(X[number])
+            if sample.dtype != np.uint8:
+                raise UsageError(f"sequence {number}: found values of type {sample.dtype}; expected uint8 (0 to 255)")
+            if sample.shape != expected:
+                raise UsageError(
+                    f"sequence {number}: found shape {sample.shape}; {_advice(sample, expected, spec, motion)}"
+                )
+        self.motion = motion
+        self.shape = shape.input
+        self._X = X
+        self._read = torch.empty((shape.in_channels, stored, shape.height, shape.width), dtype=torch.uint8)
+        self._view = self._read.numpy().transpose(1, 2, 3, 0)
+
+    def __len__(self) -> int:
+        return len(self._X)
+
+    def read(self, number: int) -> Tensor:
+        """One sequence as ``uint8`` ``(C, T, H, W)``, channels first in memory, valid until the next is read."""
+        np.copyto(self._view, self._X[number])
+        return self._read
+
+    def resident(self, device: torch.device) -> Tensor:
+        """A copy of all of them on a device, ``uint8`` ``(N, C, T, H, W)``."""
+        copy = torch.empty((len(self), *self._read.shape), dtype=torch.uint8, device=device)
+        for number in range(len(self)):
+            copy[number].copy_(self.read(number))
+        return copy
 
 
 def _dims(shape: tuple[int, ...]) -> str:
@@ -74,34 +158,94 @@ def _advice(sample: NDArray[Any], expected: tuple[int, ...], spec: ModelSpec, mo
     return text
 
 
-def to_batch(resident: Tensor, index: Tensor | slice, motion: str, standardisation: Standardisation) -> Tensor:
-    """Standardised ``float32`` ``(n, C, T, H, W)`` of some samples; with motion, T is one less than what is stored."""
-    x = resident[index].float()
-    if motion == "difference":
-        x = x[:, :, 1:] - x[:, :, :1]
-    column = (1, -1, 1, 1, 1)
-    mean = torch.tensor(standardisation.mean, dtype=torch.float32, device=x.device).view(column)
-    std = torch.tensor(standardisation.std, dtype=torch.float32, device=x.device).view(column)
-    return x.sub_(mean).div_(std)
+class Batches(Protocol):
+    """Samples that become standardised ``float32`` batches.
+
+    With motion, T is one less than what is stored: the first frame is subtracted from the others.
+    """
+
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    def take(self, index: Tensor) -> Tensor:
+        """``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
 
 
-def measure(resident: Tensor, motion: str) -> Standardisation:
+class HostBatches:
+    """Batches made from where the sequences lie, a sample at a time, into memory that the next batch takes over.
+
+    Fresh memory costs more than the arithmetic, and a sample at a time stays in the processor's cache.
+    """
+
+    def __init__(self, samples: Samples, standardisation: Standardisation) -> None:
+        self._samples = samples
+        self._mean, self._std = _columns(standardisation)
+        self._out = torch.empty((0, *samples.shape))
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def take(self, index: Tensor) -> Tensor:
+        """``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
+        if len(self._out) < len(index):
+            self._out = torch.empty((len(index), *self._samples.shape))
+        out = self._out[: len(index)]
+        for batch, number in zip(out, index.tolist()):
+            sample = self._samples.read(number)
+            if self._samples.motion == "difference":
+                batch.copy_(sample[:, 1:]).sub_(sample[:, :1].float())
+            else:
+                batch.copy_(sample)
+            batch.sub_(self._mean).div_(self._std)
+        return out
+
+
+class ResidentBatches:
+    """Batches made on a device from sequences that lie there as ``uint8``; nothing waits for the host."""
+
+    def __init__(self, resident: Tensor, motion: str, standardisation: Standardisation) -> None:
+        self._resident = resident
+        self._motion = motion
+        self._mean, self._std = (column.to(resident.device) for column in _columns(standardisation))
+
+    def __len__(self) -> int:
+        return len(self._resident)
+
+    def take(self, index: Tensor) -> Tensor:
+        """``(n, C, T, H, W)`` of the samples at some positions."""
+        x = self._resident.index_select(0, index).float()
+        if self._motion == "difference":
+            x = x[:, :, 1:] - x[:, :, :1]
+        return x.sub_(self._mean).div_(self._std)
+
+
+def _columns(standardisation: Standardisation) -> tuple[Tensor, Tensor]:
+    mean, std = (torch.tensor(values, dtype=torch.float32) for values in (standardisation.mean, standardisation.std))
+    return mean.view(-1, 1, 1, 1), std.view(-1, 1, 1, 1)
+
+
+def make_batches(samples: Samples, standardisation: Standardisation, device: torch.device) -> Batches:
+    """Batches from where the sequences lie for the CPU; from one copy of all of them on any other device."""
+    if device.type == "cpu":
+        return HostBatches(samples, standardisation)
+    return ResidentBatches(samples.resident(device), samples.motion, standardisation)
+
+
+def measure(samples: Samples) -> Standardisation:
     """Mean and population standard deviation a channel, exact: the sums are of whole numbers.
 
     A channel that never changes gets the standard deviation 1, so that it becomes zeros.
     """
-    channels = resident.shape[1]
+    channels = samples.shape[0]
     total, squares, count = [0] * channels, [0] * channels, 0
-    for sample in resident:
-        x = sample.to(torch.int32)
-        if motion == "difference":
-            x = x[:, 1:] - x[:, :1]
+    for number in range(len(samples)):
+        x = samples.read(number).to(torch.int32)
+        if samples.motion == "difference":
+            x = x[:, 1:].sub_(x[:, :1])
         count += x[0].numel()
-        flat = x.flatten(1)
-        # One channel of one sequence stays far below 2**63.
-        for channel, (s, q) in enumerate(
-            zip(flat.sum(1, dtype=torch.int64).tolist(), (flat * flat).sum(1, dtype=torch.int64).tolist())
-        ):
+        # One channel of one sequence stays far below 2**63, one square far below 2**31.
+        sums = x.sum((1, 2, 3), dtype=torch.int64).tolist()
+        for channel, (s, q) in enumerate(zip(sums, x.mul_(x).sum((1, 2, 3), dtype=torch.int64).tolist())):
             total[channel] += s
             squares[channel] += q
     mean = tuple(s / count for s in total)

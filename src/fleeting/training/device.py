@@ -7,12 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from fleeting.errors import UsageError, unknown_choice
 
-__all__ = ["keep_memory", "repeatable", "resolve_device"]
+__all__ = ["keep_memory", "repeatable", "require_gpu_options", "resolve_device"]
 
 
 def resolve_device(device: str) -> torch.device:
@@ -34,26 +35,55 @@ def resolve_device(device: str) -> torch.device:
     return torch.device("cuda" if present and device != "cpu" else "cpu")
 
 
+def require_gpu_options(device: torch.device, **options: tuple[str, str]) -> None:
+    """Refuse options that only CUDA has on another device.
+
+    Parameters
+    ----------
+    options : by name, what was found and what every device knows.
+
+    Raises
+    ------
+    UsageError
+        Names the option.
+    """
+    for name, (found, everywhere) in options.items():
+        if device.type != "cuda" and found != everywhere:
+            raise UsageError(f"{name}: found {found!r}, which needs device 'cuda'; on a CPU it is {everywhere!r} only")
+
+
 @contextmanager
-def repeatable(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch and ask for deterministic kernels; the caller's generators and settings come back afterwards."""
+def repeatable(seed: int, device: torch.device, precision: str = "float32") -> Iterator[None]:
+    """Seed PyTorch and ask for deterministic kernels; the caller's generators and settings come back afterwards.
+
+    With ``precision`` ``"tf32"``, CUDA may round the factors of products to ten bits; otherwise it may not, as that is
+    too few to agree with the CPU.
+    """
+    tf32 = precision == "tf32"
     cuda = device.type == "cuda"
     if cuda:
         # cuBLAS reads it when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filling: Any = torch.utils.deterministic
+    filled = filling.fill_uninitialized_memory
+    products = torch.backends.cuda.matmul.allow_tf32
     devices = [torch.cuda.current_device()] if cuda else []
-    # TF32 keeps ten bits of a product, too few to agree with the CPU.
-    kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
     with torch.random.fork_rng(devices=devices), kernels:
         torch.manual_seed(seed)
         if cuda:
             torch.use_deterministic_algorithms(True, warn_only=True)
+            # Otherwise every new tensor is filled with NaN first, one more walk over the memory.
+            filling.fill_uninitialized_memory = False
+            torch.backends.cuda.matmul.allow_tf32 = tf32
         try:
             yield
         finally:
             if cuda:
                 torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+                filling.fill_uninitialized_memory = filled
+                torch.backends.cuda.matmul.allow_tf32 = products
 
 
 def keep_memory() -> bool:

@@ -28,9 +28,20 @@ from fleeting.training.collapse import (
     probe_samples,
 )
 from fleeting.training.config import TrainingConfig
-from fleeting.training.data import Labels, Sequences, Standardisation, encode_labels, measure, to_batch, to_resident
-from fleeting.training.device import repeatable, resolve_device
-from fleeting.training.optim import build_optimizer, clip_by_global_norm
+from fleeting.training.data import (
+    Batches,
+    HostBatches,
+    Labels,
+    Samples,
+    Sequences,
+    Standardisation,
+    encode_labels,
+    make_batches,
+    measure,
+)
+from fleeting.training.device import repeatable, require_gpu_options, resolve_device
+from fleeting.training.optim import build_optimizer
+from fleeting.training.steps import Step, Steps, make_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["DivergedError", "OnEpoch", "TrainingResult", "predict_proba", "train"]
 
 OnEpoch = Callable[[dict[str, Any]], object]
+
+PREDICTED_AT_ONCE = 4
 
 
 class DivergedError(FleetingError, ArithmeticError):
@@ -57,6 +70,7 @@ class TrainingResult:
         seconds``. Loss and accuracy are the means over the epoch's batches while the weights change and dropout is on,
         as Keras reports them.
     collapse : whether it stopped learning, why, and since when.
+    steps : how the steps were taken, ``"eager"`` or ``"CUDA graph"``; if there could be no graph, why.
     """
 
     model: nn.Module
@@ -68,8 +82,11 @@ class TrainingResult:
     seed: int
     device: str
     n_train: int
+    steps: str = "eager"
 
-    def predict_proba(self, X: Sequences, *, batch_size: int = 16, device: str | None = None) -> NDArray[np.float64]:
+    def predict_proba(
+        self, X: Sequences, *, batch_size: int = PREDICTED_AT_ONCE, device: str | None = None
+    ) -> NDArray[np.float64]:
         """Probabilities ``(N, n_classes)`` of ``uint8`` sequences ``(N, T, H, W, C)``, in the order of ``classes``."""
         return predict_proba(
             self.model,
@@ -80,7 +97,7 @@ class TrainingResult:
             device=device or self.device,
         )
 
-    def predict(self, X: Sequences, *, batch_size: int = 16, device: str | None = None) -> NDArray[Any]:
+    def predict(self, X: Sequences, *, batch_size: int = PREDICTED_AT_ONCE, device: str | None = None) -> NDArray[Any]:
         """The likeliest class of each sequence."""
         probabilities = self.predict_proba(X, batch_size=batch_size, device=device)
         answer: NDArray[Any] = np.asarray(self.classes).take(probabilities.argmax(axis=1))
@@ -101,15 +118,17 @@ def train(
 ) -> TrainingResult:
     """Train a network in place.
 
-    The samples lie on the device as ``uint8`` and become standardised ``float32`` a batch at a time. Order and dropout
+    On a CPU the samples stay where they are, in memory or in files, as ``uint8``, and become standardised ``float32`` a
+    batch at a time; on CUDA they are copied to the device once, and the steps are replays of a graph. Order and dropout
     follow from ``seed`` alone: the same call on the same first weights gives the same weights, bit for bit, on one
     machine with one number of threads. PyTorch's global generators are left as they were.
 
     Parameters
     ----------
     model : from :func:`fleeting.models.create_model`. It trains on from the weights that it has.
-    X : ``uint8`` ``(N, T, H, W, C)``, or one array or memory map ``(T, H, W, C)`` a sample. With
-        ``config.motion == "difference"`` each has one frame more, the reference, in front.
+    X : ``uint8`` ``(N, T, H, W, C)``, or one array or memory map ``(T, H, W, C)`` a sample, or
+        :class:`~fleeting.training.data.SequenceFiles`. With ``config.motion == "difference"`` each has one frame more,
+        the reference, in front. Not to be changed meanwhile.
     y : one label a sample, text or whole numbers, of at least two classes.
     classes : what the network's outputs stand for, in order; see :func:`~fleeting.training.data.encode_labels`.
     seed : for the order of the samples and for dropout.
@@ -120,7 +139,7 @@ def train(
     Raises
     ------
     UsageError
-        If data, labels or device do not fit.
+        If data, labels or device do not fit, or the configuration asks for what only CUDA has.
     DivergedError
         If the loss stops being a finite number.
 
@@ -133,25 +152,26 @@ def train(
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed: found {seed!r}; expected a whole number of at least 0")
     where = resolve_device(device)
+    require_gpu_options(where, precision=(config.precision, "float32"), layout=(config.layout, "channels_first"))
     labels, names = encode_labels(y, len(X), spec.shape.n_classes, classes)
-    resident = to_resident(X, spec, config.motion)
+    samples = Samples(X, spec, config.motion)
     if len(np.unique(labels)) < 2:
         raise UsageError(
             f"labels: all {len(labels)} samples are {names[labels[0]]}; training needs two classes or more"
         )
-    standardisation = measure(resident, config.motion)
+    standardisation = measure(samples)
     held_out = None
     if validation is not None:
         theirs, _ = encode_labels(validation[1], len(validation[0]), spec.shape.n_classes, names)
-        held_out = to_resident(validation[0], spec, config.motion, where), torch.from_numpy(theirs).to(where)
+        watched = make_batches(Samples(validation[0], spec, config.motion), standardisation, where)
+        held_out = watched, torch.from_numpy(theirs).to(where)
     order_seed, dropout_seed = (int(s) for s in np.random.SeedSequence(int(seed)).generate_state(2))
     run = _Run(
-        model=model.to(where),
+        model=_laid_out(model.to(where), config.layout),
         config=config,
-        resident=resident.to(where),
+        batches=make_batches(samples, standardisation, where),
         labels=torch.from_numpy(labels).to(where),
         weights=torch.from_numpy(_class_weights(labels, spec.shape.n_classes, config)).float().to(where),
-        standardisation=standardisation,
         order=torch.Generator().manual_seed(order_seed),
         watched=torch.from_numpy(probe_samples(labels)),
         held_out=held_out,
@@ -162,11 +182,29 @@ def train(
         floor=prior_entropy(labels, _class_weights(labels, spec.shape.n_classes, config)),
         majority=float(counts.max() / counts.sum()),
     )
-    with repeatable(dropout_seed, where):
-        history, collapse = run.through(watch, on_epoch)
+    with repeatable(dropout_seed, where, config.precision):
+        history, collapse, steps = run.through(watch, on_epoch)
     return TrainingResult(
-        model.eval(), names, config, standardisation, history, collapse, int(seed), where.type, len(labels)
+        _laid_out(model.eval(), "channels_first"),
+        names,
+        config,
+        standardisation,
+        history,
+        collapse,
+        int(seed),
+        where.type,
+        len(labels),
+        steps,
     )
+
+
+def _laid_out(model: nn.Module, layout: str) -> nn.Module:
+    """Move the weights of convolutions in memory; their outputs follow them."""
+    order = torch.channels_last_3d if layout == "channels_last" else torch.contiguous_format
+    for module in model.modules():
+        if isinstance(module, nn.Conv3d):
+            module.weight.data = module.weight.data.contiguous(memory_format=order)
+    return model
 
 
 def _spec_of(model: nn.Module) -> ModelSpec:
@@ -190,22 +228,26 @@ def _class_weights(labels: NDArray[np.int64], n_classes: int, config: TrainingCo
 class _Run:
     model: nn.Module
     config: TrainingConfig
-    resident: Tensor
+    batches: Batches
     labels: Tensor
     weights: Tensor
-    standardisation: Standardisation
     order: torch.Generator
     watched: Tensor
-    held_out: tuple[Tensor, Tensor] | None
+    held_out: tuple[Batches, Tensor] | None
 
-    def through(self, watch: CollapseWatch, on_epoch: OnEpoch | None) -> tuple[pd.DataFrame, CollapseReport]:
-        """All epochs; the history and the verdict."""
+    def through(self, watch: CollapseWatch, on_epoch: OnEpoch | None) -> tuple[pd.DataFrame, CollapseReport, str]:
+        """All epochs; the history, the verdict, and how the steps were taken."""
+        device = self.labels.device
         optimizer = build_optimizer(self.model.parameters(), self.config)
+        if device.type == "cuda":
+            optimizer.count_on_device()
+        step = Step(self.model, self.batches, self.labels, self.weights, optimizer, self.config)
+        steps = make_steps(step, device)
         rows: list[dict[str, Any]] = []
         seen = Probe(None, 0.0)
         for epoch in range(1, self.config.epochs + 1):
             start = time.perf_counter()
-            loss, accuracy = self.epoch(optimizer)
+            loss, accuracy = self.epoch(step, steps)
             if not np.isfinite(loss):
                 raise DivergedError(_diverged(f"the loss of epoch {epoch} is {loss}", self.config))
             row: dict[str, Any] = {"epoch": epoch, "loss": loss, "accuracy": accuracy}
@@ -218,7 +260,7 @@ class _Run:
             found = watch.see(epoch, loss, accuracy, learned)
             row |= {
                 "dead_fraction": seen.dead,
-                "learning_rate": optimizer.rate,
+                "learning_rate": float(optimizer.rate),
                 "seconds": time.perf_counter() - start,
             }
             rows.append(row)
@@ -231,47 +273,33 @@ class _Run:
         report = watch.end(self.config.epochs, seen, learned)
         if report.collapsed and watch.first is None:
             _warn("the end", report)
-        return pd.DataFrame(rows), report
+        return pd.DataFrame(rows), report, steps.how
 
-    def epoch(self, optimizer: Any) -> tuple[float, float]:
+    def epoch(self, step: Step, steps: Steps) -> tuple[float, float]:
         """One pass over the samples in a new order; mean loss and accuracy as the weights went by."""
         self.model.train()
         n = len(self.labels)
         order = torch.randperm(n, generator=self.order).to(self.labels.device)
-        loss_sum = torch.zeros((), dtype=torch.float64, device=self.labels.device)
-        hits = torch.zeros((), dtype=torch.int64, device=self.labels.device)
-        for index in torch.split(order, self.config.batch_size):
-            logits = self.model(self.batch(index))
-            target = self.labels[index]
-            # Keras divides by the number of samples, not by the sum of their weights.
-            losses = F.cross_entropy(logits, target, reduction="none") * self.weights[target]
-            optimizer.zero_grad(set_to_none=True)
-            losses.mean().backward()  # type: ignore[no-untyped-call]
-            if self.config.clip_norm is not None:
-                clip_by_global_norm(self.model.parameters(), self.config.clip_norm)
-            optimizer.step()
-            loss_sum += losses.detach().double().sum()
-            hits += (logits.argmax(1) == target).sum()
-        return float(loss_sum) / n, int(hits) / n
-
-    def batch(self, index: Tensor) -> Tensor:
-        return to_batch(self.resident, index, self.config.motion, self.standardisation)
+        step.start()
+        steps.take(torch.split(order, self.config.batch_size))
+        return float(step.loss) / n, int(step.hits) / n
 
     def watched_batches(self) -> Iterator[Tensor]:
         # Single samples would have to do without statistics of a batch.
         size = max(2, self.config.batch_size)
-        return (self.batch(index) for index in torch.split(self.watched.to(self.labels.device), size))
+        return (self.batches.take(index) for index in torch.split(self.watched.to(self.labels.device), size))
 
     @torch.no_grad()
-    def score(self, resident: Tensor, labels: Tensor) -> tuple[float, float]:
+    def score(self, batches: Batches, labels: Tensor) -> tuple[float, float]:
         """Mean loss and accuracy in evaluation mode."""
         self.model.eval()
-        loss, hits = 0.0, 0
-        for index in torch.split(torch.arange(len(labels), device=labels.device), 16):
-            logits = self.model(to_batch(resident, index, self.config.motion, self.standardisation))
-            loss += float(F.cross_entropy(logits, labels[index], reduction="sum"))
-            hits += int((logits.argmax(1) == labels[index]).sum())
-        return loss / len(labels), hits / len(labels)
+        loss = torch.zeros((), dtype=torch.float64, device=labels.device)
+        hits = torch.zeros((), dtype=torch.int64, device=labels.device)
+        for index in torch.split(torch.arange(len(labels), device=labels.device), PREDICTED_AT_ONCE):
+            logits = self.model(batches.take(index))
+            loss += F.cross_entropy(logits, labels[index], reduction="sum")
+            hits += (logits.argmax(1) == labels[index]).sum()
+        return float(loss) / len(labels), int(hits) / len(labels)
 
 
 def _diverged(what: str, config: TrainingConfig) -> str:
@@ -293,7 +321,7 @@ def predict_proba(
     *,
     motion: str,
     standardisation: Standardisation,
-    batch_size: int = 16,
+    batch_size: int = PREDICTED_AT_ONCE,
     device: str = "cpu",
 ) -> NDArray[np.float64]:
     """Probabilities of ``uint8`` sequences under a trained network, which is left in evaluation mode.
@@ -312,11 +340,11 @@ def predict_proba(
     where = resolve_device(device)
     model = model.to(where).eval()
     spec = _spec_of(model)
+    # A batch at a time is read, so that a long recording need not fit into memory, be it the device's.
+    batches = HostBatches(Samples(X, spec, motion), standardisation)
     parts = []
     with repeatable(0, where):
-        # A batch of sequences at a time is read, so that a long recording need not fit into memory.
-        for start in range(0, max(len(X), 1), batch_size):
-            resident = to_resident(X[start : start + batch_size], spec, motion, where)
-            logits = model(to_batch(resident, slice(None), motion, standardisation))
+        for index in torch.split(torch.arange(len(batches)), batch_size):
+            logits = model(batches.take(index).to(where))
             parts.append(logits.double().softmax(1).cpu().numpy())
     return np.concatenate(parts)

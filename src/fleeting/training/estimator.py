@@ -28,7 +28,8 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
     ----------
     model : one of :func:`fleeting.models.list_models`.
     model_options : the network's own options.
-    optimizer, learning_rate, momentum, nesterov, decay, batch_size, epochs, clip_norm, motion, class_weights :
+    optimizer, learning_rate, momentum, nesterov, decay, batch_size, epochs, clip_norm, motion, class_weights,
+    precision, layout :
         see :class:`TrainingConfig`. With ``motion="difference"`` the first frame of each sequence is the reference.
     device : ``"cpu"``, ``"cuda"`` or ``"auto"``.
     random_state : whole number, ``RandomState`` or ``None``, for the first weights, the order of samples, and dropout.
@@ -64,6 +65,8 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         clip_norm: float | None = None,
         motion: str | None = None,
         class_weights: str | None = None,
+        precision: str | None = None,
+        layout: str | None = None,
         device: str = "cpu",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -79,6 +82,8 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         self.clip_norm = clip_norm
         self.motion = motion
         self.class_weights = class_weights
+        self.precision = precision
+        self.layout = layout
         self.device = device
         self.random_state = random_state
 

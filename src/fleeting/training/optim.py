@@ -16,13 +16,34 @@ __all__ = ["SGD", "Adam", "build_optimizer", "clip_by_global_norm"]
 class _KerasOptimizer(torch.optim.Optimizer):
     """Counts its steps, and divides the rate by ``1 + decay * step`` (Keras' ``InverseTimeDecay``)."""
 
-    steps = 0
+    steps: int | Tensor = 0
 
     @property
-    def rate(self) -> float:
-        """Learning rate of the coming step."""
+    def rate(self) -> float | Tensor:
+        """Learning rate of the coming step; a tensor if the steps are counted on the device."""
         group = self.param_groups[0]
-        return float(group["lr"] / (1.0 + group["decay"] * self.steps))
+        rate: float | Tensor = group["lr"] / (1.0 + group["decay"] * self.steps)
+        return rate
+
+    def count_on_device(self) -> None:
+        """Keep the number of steps, and with it the rate, in a tensor beside the weights.
+
+        A step then asks nothing of the host, and a CUDA graph can replay it. Averages are made here, as zeros, since a
+        graph that made them would make them anew in every step. The products are rounded once more than without.
+        """
+        weights = [weight for group in self.param_groups for weight in group["params"]]
+        self.steps = torch.full((), float(self.steps), dtype=torch.float64, device=weights[0].device)
+        for group in self.param_groups:
+            for name in self._kept(group):
+                self._buffers(name, group["params"])
+
+    def tensors(self) -> list[Tensor]:
+        """All that a step changes besides the weights."""
+        kept = [value for state in self.state.values() for value in state.values()]
+        return kept + ([self.steps] if isinstance(self.steps, Tensor) else [])
+
+    def _kept(self, group: dict[str, Any]) -> tuple[str, ...]:
+        raise NotImplementedError
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -37,7 +58,9 @@ class _KerasOptimizer(torch.optim.Optimizer):
                 self._update(group, weights, gradients, rate)
         self.steps += 1
 
-    def _update(self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float) -> None:
+    def _update(
+        self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float | Tensor
+    ) -> None:
         raise NotImplementedError
 
     def _buffers(self, name: str, weights: list[Tensor]) -> list[Tensor]:
@@ -63,8 +86,15 @@ class SGD(_KerasOptimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov, "decay": decay})
 
-    def _update(self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float) -> None:
+    def _kept(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("velocity",) if group["momentum"] else ()
+
+    def _update(
+        self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float | Tensor
+    ) -> None:
         momentum = group["momentum"]
+        if isinstance(rate, Tensor):
+            gradients, rate = list(torch._foreach_mul(gradients, rate.to(weights[0].dtype))), 1.0
         if not momentum:
             torch._foreach_add_(weights, gradients, alpha=-rate)
             return
@@ -91,7 +121,12 @@ class Adam(_KerasOptimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "decay": decay})
 
-    def _update(self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float) -> None:
+    def _kept(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return "mean", "square"
+
+    def _update(
+        self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float | Tensor
+    ) -> None:
         first, second = group["betas"]
         means, squares = self._buffers("mean", weights), self._buffers("square", weights)
         torch._foreach_mul_(means, first)
@@ -102,7 +137,12 @@ class Adam(_KerasOptimizer):
         alpha = rate * (1 - second**step) ** 0.5 / (1 - first**step)
         divisors = torch._foreach_sqrt(squares)
         torch._foreach_add_(divisors, group["eps"])
-        torch._foreach_addcdiv_(weights, means, divisors, -alpha)
+        if isinstance(alpha, Tensor):
+            updates = torch._foreach_div(means, divisors)
+            torch._foreach_mul_(updates, alpha.to(weights[0].dtype))
+            torch._foreach_sub_(weights, updates)
+        else:
+            torch._foreach_addcdiv_(weights, means, divisors, -alpha)
 
 
 def build_optimizer(params: Iterable[Tensor], config: TrainingConfig) -> SGD | Adam:
