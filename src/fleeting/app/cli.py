@@ -15,6 +15,7 @@ from fleeting._version import __version__
 from fleeting.app.common import config_from, given, observer_on, recipe_from
 from fleeting.app.data import data_app
 from fleeting.app.screen import Screen
+from fleeting.app.spot import benchmark_spotting, spot
 from fleeting.app.study import study_app, sweep
 from fleeting.errors import FleetingError, UsageError
 
@@ -33,6 +34,8 @@ app = App(
 app.command(data_app)
 app.command(study_app)
 app.command(sweep, sort_key=5.2)
+app.command(spot, sort_key=4.8)
+app.command(benchmark_spotting, sort_key=5.3)
 
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]

@@ -157,19 +157,54 @@ def spot_clip(
     UsageError
         For an unknown method or option.
     """
-    align = Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=MARGIN)
+    align = _alignment(landmarks)
     indexes: list[int] = []
 
-    def aligned() -> Iterator[NDArray[np.uint8]]:
-        for index, frame in read_each(clip.frames, range(start, len(clip.frames) if stop is None else stop)):
-            if isinstance(frame, FrameReadError):
-                continue
+    def faces() -> Iterator[NDArray[np.uint8]]:
+        for index, face in _faces(clip, align, start, stop):
             indexes.append(index)
-            yield align.apply(frame, grey=True)
+            yield face
 
     try:
-        spot = find_apex(aligned(), align.points(landmarks), method=method, fps=clip.fps, **options)
+        spot = find_apex(faces(), align.points(landmarks), method=method, fps=clip.fps, **options)
     except NoFramesError as exc:
         raise ClipReadError(f"{clip.key}: none of its frames from {start} on can be read; copy the clip again") from exc
     where = np.asarray(indexes, dtype=np.int64)
     return ApexSpot(int(where[spot.apex]), int(where[spot.onset]), where, spot.scores)
+
+
+def aligned_faces(
+    clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float64]]:
+    """What the spotters see of a clip, for those who ask several: 37 kB a frame.
+
+    Parameters
+    ----------
+    clip, landmarks, start, stop : see :func:`spot_clip`.
+
+    Returns
+    -------
+    The frames that could be read, int64 ``(T,)``; their aligned grey faces, ``uint8`` ``(T, 192, 192)``, in which the
+    landmarks' box is 128 pixels wide; and the landmarks in them, ``(68, 2)``.
+
+    Raises
+    ------
+    ClipReadError
+        If none of the frames can be read.
+    """
+    align = _alignment(landmarks)
+    read = list(_faces(clip, align, start, stop))
+    if not read:
+        raise ClipReadError(f"{clip.key}: none of its frames from {start} on can be read; copy the clip again")
+    indexes, faces = zip(*read, strict=True)
+    return np.asarray(indexes, dtype=np.int64), np.stack(faces), align.points(landmarks)
+
+
+def _alignment(landmarks: NDArray[np.float64]) -> Alignment:
+    return Alignment.from_landmarks(landmarks, height=SIDE, width=SIDE, margin=MARGIN)
+
+
+def _faces(clip: Clip, align: Alignment, start: int, stop: int | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    for index, frame in read_each(clip.frames, range(start, len(clip.frames) if stop is None else stop)):
+        if not isinstance(frame, FrameReadError):
+            yield index, align.apply(frame, grey=True)

@@ -31,24 +31,24 @@ def liong2015(
     landmarks: NDArray[np.float64],
     fps: float | None = None,
     radius: int = 2,
-    blocks: int = 5,
+    blocks: int = 1,
     blur: float = 1.0,
 ) -> ApexSpot:
     """LBP difference to the first frame over eyes, brows and mouth, searched by divide and conquer.
 
-    Each region is cut into ``blocks × blocks``; the distances of the blocks' histograms from those of the first frame are
-    averaged (:func:`lbp_changes`) and the course is searched by halves (:func:`divide_and_conquer`).
+    The distances of the regions' histograms from those of the first frame are summed (:func:`lbp_changes`), and the
+    course is searched by halves (:func:`divide_and_conquer`).
 
     What is ours: light smoothing over 25 ms before peaks are looked for and the ``blur``, without which sensor noise
-    turns more patterns over than an expression does; the radius, which Talluri et al. (section 4.3) do not give. Talluri
-    et al. describe a sum over each half; the search of the paper, which Liong et al. (2018, section 3.1) spell out, sums
-    the *peaks* of each half, and so do we.
+    turns more patterns over than an expression does; the radius and ``blocks``. Talluri et al. (section 4.3) describe a
+    sum over each half of the sequence; the search as Liong et al. spell it out sums the *peaks* of each half
+    (*Less is more*, Signal Processing: Image Communication 62, 2018), and so do we.
 
     Parameters
     ----------
     frames, landmarks, fps : see :func:`fleeting.spotting.find_apex`.
     radius : of the patterns, in pixels.
-    blocks : along each side of a region; 1 takes a region whole.
+    blocks : along each side of a region, whose distances are averaged; 1 takes a region whole.
     blur : sigma in pixels of the Gaussian that takes sensor noise away first; 0 for none.
     """
     raw = lbp_changes(frames, landmarks, radius=radius, blocks=blocks, blur=blur)
@@ -61,7 +61,7 @@ def lbp_changes(
     landmarks: NDArray[np.float64],
     *,
     radius: int = 2,
-    blocks: int = 5,
+    blocks: int = 1,
     blur: float = 1.0,
 ) -> NDArray[np.float64]:
     """How far the texture of eyes, brows and mouth is from the first frame's, summed over the three regions.
@@ -106,7 +106,7 @@ def divide_and_conquer(scores: NDArray[np.float64]) -> int:
     """The apex by a search in halves.
 
     The peaks of the course are marked; the frames are cut into two equal halves; the half whose peaks sum to more is kept
-    and cut again, until one peak is left (Liong et al. 2018, section 3.1). Of equal halves the first is kept.
+    and cut again, until one peak is left (Liong et al. 2018). Of equal halves the first is kept.
 
     Returns
     -------

@@ -1,0 +1,62 @@
+"""The course of an expression as a picture."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from fleeting.errors import UsageError
+from fleeting.files import write_atomic
+from fleeting.spotting.course import ApexSpot
+
+__all__ = ["draw_spot"]
+
+FORMATS = (".png", ".svg", ".pdf", ".jpg")
+
+
+def draw_spot(
+    spot: ApexSpot, path: str | os.PathLike[str], *, fps: float | None = None, title: str = "", unit: str = "score"
+) -> Path:
+    """Draw the scores over time, apex and onset marked.
+
+    Parameters
+    ----------
+    spot : of any apex spotter.
+    path : ends in png, svg, pdf or jpg.
+    fps : for an axis in seconds; frames if unknown.
+    title : above the plot.
+    unit : what the scores are.
+
+    Raises
+    ------
+    UsageError
+        For another ending.
+    FleetingError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"{path}: a figure ends in one of {', '.join(FORMATS)}; found {path.suffix or 'no ending'!r}")
+    from matplotlib.figure import Figure
+
+    scale = fps or 1.0
+    times = spot.indexes / scale
+    figure: Any = Figure(figsize=(7, 2.6), dpi=140, layout="constrained")
+    axes = figure.add_subplot()
+    axes.fill_between(times, spot.scores, min(0.0, float(spot.scores.min())), color="#c6dbef", linewidth=0)
+    axes.plot(times, spot.scores, color="#2166ac", linewidth=1.5)
+    axes.axvline(spot.apex / scale, color="#b2182b", linewidth=1.5)
+    axes.axvline(spot.onset / scale, color="#888", linewidth=1, linestyle="--")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.15 * (high - low))
+    axes.annotate(f" apex: frame {spot.apex}", (spot.apex / scale, high), color="#b2182b", fontsize=9)
+    axes.annotate("onset ", (spot.onset / scale, high), color="#666", fontsize=9, ha="right")
+    axes.set_xlabel("frame" if fps is None else "seconds")
+    axes.set_ylabel(unit)
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    buffer = BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower().replace("jpg", "jpeg"))
+    return write_atomic(path, lambda file: file.write(buffer.getvalue()))

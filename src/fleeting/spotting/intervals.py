@@ -1,0 +1,384 @@
+"""Micro- and macro-expressions in long videos, without training: main-direction flow and an adaptive threshold.
+
+A bump is looked for: skin that leaves its place and comes back. As in main directional maximal difference analysis (Wang
+et al. 2017), each frame is compared with those half a micro-expression before and after it, and the direction in which
+the face moves most is what counts; the threshold follows the activity around, as in Moilanen et al. 2014. Along that
+direction the course is followed to both sides, down to its feet, which are onset and offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fleeting.clips import Event, kind_of
+from fleeting.errors import UsageError
+from fleeting.spotting.intervals_motion import EYES, REGION_NAMES, REGION_UNITS, SKIN, FrameMotion, MotionTable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["IntervalSettings", "IntervalSpotter", "SpottedEvent", "spot_intervals"]
+
+
+@dataclass(frozen=True)
+class IntervalSettings:
+    """What the spotter goes by. Motion is in pixels of a 128-pixel face, time in seconds.
+
+    Parameters
+    ----------
+    lag : half a micro-expression: how far before and after a frame it is compared.
+    macro_lag : the same for macro-expressions.
+    floor : the least motion of the skin that counts.
+    contrast : how many times the usual motion of the seconds around an expression has to reach.
+    around : how far the seconds around reach, to both sides.
+    macro_limit : how long a macro-expression may take to come or to go.
+    return_share : how far the face has to come back, as a share of how far it went.
+    head_share : how much motion of the skin is laid to the head, for each pixel that the head turns meanwhile.
+    residual_share : how many times the flow that no motion of the head explains.
+    busy : so many other peaks nearby in the same part of the face mean speech or the like, no expression.
+    """
+
+    lag: float = 0.15
+    macro_lag: float = 0.5
+    floor: float = 0.12
+    contrast: float = 3.0
+    around: float = 2.5
+    macro_limit: float = 3.5
+    return_share: float = 0.5
+    head_share: float = 0.12
+    residual_share: float = 3.0
+    busy: int = 3
+
+
+@dataclass(frozen=True)
+class SpottedEvent(Event):
+    """An expression that was found.
+
+    Attributes
+    ----------
+    strength : how far the skin of the region that moves most is from its rest at the apex, in pixels of a 128-pixel
+        face. A mean over the region, so below the largest motion of any point.
+    confidence : 0 to 1: 0.5 at the threshold; no probability.
+    regions : the parts of the face that take part, most moved first; names of ``REGION_NAMES``.
+    direction : in which direction the first of them moves, in degrees: 0 to the image's right, 90 up.
+    """
+
+    strength: float = 0.0
+    confidence: float = 0.0
+    regions: tuple[str, ...] = ()
+    direction: float = 0.0
+
+    @property
+    def likely_units(self) -> tuple[str, ...]:
+        """Action units that show where the skin moves most: a hint, not a coding."""
+        return REGION_UNITS[self.regions[0]] if self.regions else ()
+
+
+@dataclass(frozen=True)
+class _Bump:
+    onset: int
+    apex: int
+    offset: int
+    height: float
+    rank: float
+    regions: tuple[str, ...]
+    direction: float
+    strength: float
+    slow: bool
+
+
+def spot_intervals(table: MotionTable, settings: IntervalSettings | None = None) -> list[SpottedEvent]:
+    """Spot the expressions of a whole recording.
+
+    Parameters
+    ----------
+    table : its measurements, from :func:`~fleeting.spotting.measure_motion`.
+    settings : what to go by.
+
+    Returns
+    -------
+    Events in order of time; ``onset``, ``apex`` and ``offset`` are the frames of the table.
+    """
+    settings = settings or IntervalSettings()
+    events: list[SpottedEvent] = []
+    # A frame without a face, a cut or a gap in the numbers ends a run: positions cannot be compared across it.
+    breaks = np.flatnonzero(
+        (np.diff(table.stretch) != 0) | (np.diff(table.valid.astype(np.int8)) != 0) | (np.diff(table.frame) != 1)
+    )
+    edges = [0, *(int(b) + 1 for b in breaks), len(table)]
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        if table.valid[first]:
+            found = _spot_run(table, first, last, settings)
+            events += [_event(table, first, bump, table.fps, settings) for bump in found]
+    return sorted(events, key=lambda e: e.interval)
+
+
+def _event(table: MotionTable, first: int, bump: _Bump, fps: float, settings: IntervalSettings) -> SpottedEvent:
+    onset, apex, offset = (int(table.frame[first + k]) for k in (bump.onset, bump.apex, bump.offset))
+    return SpottedEvent(
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        kind=kind_of(onset, offset, fps),
+        strength=bump.strength,
+        confidence=float(1 - 0.5 ** max(bump.rank, 0.0)),
+        regions=bump.regions,
+        direction=bump.direction,
+    )
+
+
+def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(values, sigma, axis=0, mode="nearest")) if sigma > 0.3 else values
+
+
+def _bend(position: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
+    """``p(t) - (p(t - lag) + p(t + lag)) / 2``: 0 for rest and for even motion; ends repeat."""
+    n = len(position)
+    at = np.arange(n)
+    before, after = position[np.maximum(at - lag, 0)], position[np.minimum(at + lag, n - 1)]
+    return np.asarray(position - (before + after) / 2)
+
+
+def _strongest(bend: NDArray[np.float64], count: int = 3) -> NDArray[np.float64]:
+    """Mean magnitude of the regions that move most, ``(T,)``."""
+    size = np.hypot(bend[..., 0], bend[..., 1])
+    return np.asarray(np.partition(size, size.shape[1] - count, axis=1)[:, -count:].mean(1))
+
+
+def _spot_run(table: MotionTable, first: int, last: int, s: IntervalSettings) -> list[_Bump]:
+    from scipy.ndimage import percentile_filter
+    from scipy.signal import find_peaks
+
+    fps, n = table.fps, last - first
+    lag = max(1, round(s.lag * fps))
+    if n < 2 * lag + 1:
+        return []
+    position = _smooth(table.position[first:last].astype(np.float64), 0.01 * fps)
+    skin, head = position[:, SKIN], table.head[first:last].astype(np.float64)
+    residual = table.residual[first:last]
+    blinks = _blinks(table.open[first:last].astype(np.float64), fps)
+    found: list[_Bump] = []
+    for seconds in (s.lag, s.macro_lag):
+        reach = max(1, round(seconds * fps))
+        if n < 2 * reach + 1:
+            continue
+        bend = _bend(skin, reach)
+        size = _strongest(bend)
+        slow = seconds > s.lag
+        window = min(n, 2 * round(s.around * fps * (3 if slow else 1)) + 1)
+        # The usual is what most of the seconds around stay below; an expression is short against them.
+        step = max(1, round(0.05 * fps))
+        usual = percentile_filter(size[::step], 30 if slow else 50, size=max(3, window // step), mode="nearest")
+        usual = np.interp(np.arange(n), np.arange(0, n, step), usual)
+        threshold = np.maximum(s.floor, s.contrast * usual)
+        peaks, _ = find_peaks(size, height=threshold, distance=max(1, lag // 2))
+        for apex in peaks:
+            bump = _follow(skin, bend, head, residual, int(apex), float(threshold[apex]), size, fps, s, slow)
+            if bump is not None and not _is_blink(bump, blinks, position, fps):
+                found.append(bump)
+    return _choose(found)
+
+
+def _follow(
+    skin: NDArray[np.float64],
+    bend: NDArray[np.float64],
+    head: NDArray[np.float64],
+    residual: NDArray[np.float32],
+    peak: int,
+    threshold: float,
+    size: NDArray[np.float64],
+    fps: float,
+    s: IntervalSettings,
+    slow: bool,
+) -> _Bump | None:
+    """The bump about a peak, from foot to foot along its main direction; ``None`` if it is none."""
+    main = bend[peak]
+    length = np.hypot(main[:, 0], main[:, 1])
+    part = length >= 0.35 * length.max()
+    weights = (main * part[:, None]).reshape(-1)
+    # Along the main direction, in pixels of the moved regions' mean.
+    course = skin.reshape(len(skin), -1) @ weights / float(np.sqrt((weights**2).sum())) / np.sqrt(part.sum())
+    for limit in (0.55, s.macro_limit):
+        if slow and limit < 1:
+            continue
+        reach = max(2, round(limit * fps))
+        # A peak of the slow difference may lie anywhere on a plateau.
+        near = max(1, round((0.06 if not slow else 0.3) * fps))
+        low, high = max(0, peak - near), min(len(course), peak + near + 1)
+        apex = low + int(np.argmax(course[low:high]))
+        left, right = _foot(course, apex, -1, reach), _foot(course, apex, 1, reach)
+        if left is None or right is None:
+            continue
+        (onset, went), (offset, back) = left, right
+        height = min(went, back)
+        if height < s.return_share * max(went, back):
+            continue
+        if limit < 1 and (offset - onset) / fps > 0.62:
+            continue
+        turned = np.ptp(head[onset : offset + 1, 4:6], axis=0).max() if offset > onset else 0.0
+        unexplained = float(residual[onset : offset + 1].max())
+        needed = max(threshold, s.head_share * float(turned), s.residual_share * unexplained)
+        if height < needed:
+            return None
+        if _is_busy(bend[:, part], onset, offset, size[peak], fps, s):
+            return None
+        order = np.argsort(-length)
+        names = [REGION_NAMES[SKIN][i] for i in order if part[i]]
+        first = main[order[0]]
+        strength = float(np.linalg.norm(skin[apex, order[0]] - (skin[onset, order[0]] + skin[offset, order[0]]) / 2))
+        angle = float(np.degrees(np.arctan2(-first[1], first[0])))
+        return _Bump(onset, apex, offset, height, height / needed, tuple(names), angle, strength, limit > 1)
+    return None
+
+
+def _foot(course: NDArray[np.float64], apex: int, step: int, reach: int) -> tuple[int, float] | None:
+    """Where the course has come down on one side of the apex, and how far; ``None`` if it never does."""
+    end = max(-1, apex - reach - 1) if step < 0 else min(len(course), apex + reach + 1)
+    side = course[apex:end:step] if end >= 0 else course[apex::step]
+    if len(side) < 2:
+        return None
+    # Down to the lowest place before it climbs again by a quarter of the way.
+    lowest = np.minimum.accumulate(side)
+    climbs = np.flatnonzero(side - lowest > 0.25 * np.maximum(side[0] - lowest, 1e-9))
+    climbs = climbs[climbs > 0]
+    stop = int(climbs[0]) if len(climbs) else len(side)
+    base = float(side[:stop].min())
+    height = float(side[0]) - base
+    if height <= 0:
+        return None
+    half = int(np.argmax(side <= base + 0.5 * height))
+    low = int(np.argmax(side <= base + 0.15 * height))
+    # The last stretch to rest is too flat to see: it is as long as the steep part suggests.
+    far = min(low + round(0.45 * (low - half)), len(side) - 1)
+    return apex + step * max(far, 1), height
+
+
+def _is_busy(
+    bend: NDArray[np.float64], onset: int, offset: int, size: float, fps: float, s: IntervalSettings
+) -> bool:
+    """Whether the same part of the face keeps moving before or after, as in speech."""
+    from scipy.signal import find_peaks
+
+    margin, reach = round(s.lag * fps), round(1.2 * fps)
+    low, high = max(0, onset - margin - reach), min(len(bend), offset + margin + reach)
+    around = np.hypot(bend[low:high, :, 0], bend[low:high, :, 1]).mean(1)
+    peaks, _ = find_peaks(around, height=0.3 * size, distance=max(1, round(0.05 * fps)))
+    peaks += low
+    return int(((peaks < onset - margin) | (peaks > offset + margin)).sum()) >= s.busy
+
+
+def _blinks(opened: NDArray[np.float64], fps: float) -> list[tuple[int, int]]:
+    """Frames in which the lids are down: short dips of the contrast within both eyes."""
+    from scipy.ndimage import median_filter
+
+    step = max(1, round(0.02 * fps))
+    coarse = opened[::step].mean(1)
+    usual = median_filter(coarse, size=max(3, round(1.5 * fps / step) | 1), mode="nearest")
+    usual = np.interp(np.arange(len(opened)), np.arange(0, len(opened), step), usual)
+    shut = (opened < 0.85 * usual[:, None]).all(1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], shut.astype(np.int8), [0]])))
+    runs = [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
+    return [(a, b) for a, b in runs if (b - a) / fps <= 0.6]
+
+
+def _is_blink(bump: _Bump, blinks: list[tuple[int, int]], position: NDArray[np.float64], fps: float) -> bool:
+    """Whether what moved is next to eyes that shut at that time, and nothing else did."""
+    margin = round(0.1 * fps)
+    if not any(a - margin <= bump.apex <= b + margin for a, b in blinks):
+        return False
+    if (bump.offset - bump.onset) / fps > 0.6:
+        return False
+    beside = all(("brow" in name or "cheek" in name) for name in bump.regions)
+    eyes = position[:, EYES]
+    rest = (eyes[bump.onset] + eyes[bump.offset]) / 2
+    lids = float(np.linalg.norm(eyes[bump.apex] - rest, axis=1).mean())
+    return beside and bump.strength < 0.5 * lids
+
+
+def _choose(found: list[_Bump]) -> list[_Bump]:
+    """Of bumps that overlap the highest; a short one before a long one that is little higher."""
+    kept: list[_Bump] = []
+    for bump in sorted(found, key=lambda b: -b.height * (1 if b.slow else 1.6)):
+        if all(bump.offset < other.onset or bump.onset > other.offset for other in kept):
+            kept.append(bump)
+    return sorted(kept, key=lambda b: b.onset)
+
+
+class IntervalSpotter:
+    """Spots expressions while the measurements come in; memory does not grow with the recording.
+
+    What it finds depends on the measurements alone, not on how they were handed over. An event is told about five
+    seconds after its offset, or when its stretch ends.
+
+    Parameters
+    ----------
+    fps : frames a second.
+    settings : what to go by.
+
+    Examples
+    --------
+    >>> spotter = IntervalSpotter(fps=100.0)
+    >>> spotter.finish()
+    []
+    """
+
+    #: Seconds that are looked at at once, and seconds at its end that are not yet decided on.
+    WINDOW, WAIT = 24.0, 8.0
+
+    def __init__(self, fps: float, settings: IntervalSettings | None = None) -> None:
+        if not fps > 0:
+            raise UsageError(f"frames a second must be positive, found {fps}")
+        self.fps = float(fps)
+        self.settings = settings or IntervalSettings()
+        self._rows: list[FrameMotion] = []
+        self._told = -1  # offset of the last event that was told
+        self._window, self._wait = max(8, round(self.WINDOW * fps)), max(2, round(self.WAIT * fps))
+
+    def push(self, row: FrameMotion) -> list[SpottedEvent]:
+        """Take the next frame; returns the events that are now certain, mostly none."""
+        if self._rows and row.frame <= self._rows[-1].frame:
+            raise UsageError(f"frames come in rising order; found {row.frame} after {self._rows[-1].frame}")
+        ends = bool(self._rows) and (
+            not row.valid or row.stretch != self._rows[-1].stretch or row.frame != self._rows[-1].frame + 1
+        )
+        told = self._settle(None) if ends else []
+        if ends:
+            self._rows = []
+        if row.valid:
+            self._rows.append(row)
+        if len(self._rows) >= self._window:
+            told += self._settle(self._rows[-1].frame - self._wait)
+            # What the undecided end is compared with stays.
+            del self._rows[: len(self._rows) - 2 * self._wait]
+        return told
+
+    def finish(self) -> list[SpottedEvent]:
+        """The events that were not yet certain when the recording ended."""
+        told = self._settle(None)
+        self._rows = []
+        return told
+
+    def _settle(self, until: int | None) -> list[SpottedEvent]:
+        if not self._rows:
+            return []
+        events = spot_intervals(MotionTable.of(self._rows, self.fps), self.settings)
+        chosen = []
+        for event in events:
+            first, last = event.interval
+            if first > self._told and (until is None or last <= until):
+                chosen.append(event)
+                self._told = last
+        return chosen
+
+
+def spot_stream(rows: Iterable[FrameMotion], fps: float, settings: IntervalSettings | None = None) -> list[SpottedEvent]:
+    """Spot the expressions of a stream of measurements of any length; see :class:`IntervalSpotter`."""
+    spotter = IntervalSpotter(fps, settings)
+    events = [event for row in rows for event in spotter.push(row)]
+    return events + spotter.finish()
