@@ -1,15 +1,34 @@
-"""Spotting: where in a sequence of aligned frames the apex is."""
+"""Spotting: where in a sequence of aligned frames the apex is, and where in a long video expressions are."""
 
 from fleeting.spotting.apex import aligned_faces, motion_scores, spot_apex, spot_clip
 from fleeting.spotting.benchmark import SpottingBenchmark, benchmark_spotters, published_errors
 from fleeting.spotting.course import ApexSpot, smooth, spot_in
+from fleeting.spotting.intervals import (
+    IntervalSettings,
+    IntervalSpotter,
+    SpottedEvent,
+    spot_intervals,
+    spot_stream,
+)
+from fleeting.spotting.intervals_crops import FaceCrop, FaceFollower, measure_motion
+from fleeting.spotting.intervals_motion import REGION_NAMES, REGION_UNITS, FaceMotion, FrameMotion, MotionTable
 from fleeting.spotting.liong2015 import divide_and_conquer, liong2015
 from fleeting.spotting.ma2017 import ma2017
 from fleeting.spotting.registry import SpotterInfo, find_apex, list_spotters, register_spotter, spotter_info
 from fleeting.spotting.yan2018 import yan2018
 
 __all__ = [
+    "REGION_NAMES",
+    "REGION_UNITS",
     "ApexSpot",
+    "FaceCrop",
+    "FaceFollower",
+    "FaceMotion",
+    "FrameMotion",
+    "IntervalSettings",
+    "IntervalSpotter",
+    "MotionTable",
+    "SpottedEvent",
     "SpotterInfo",
     "SpottingBenchmark",
     "aligned_faces",
@@ -19,6 +38,7 @@ __all__ = [
     "liong2015",
     "list_spotters",
     "ma2017",
+    "measure_motion",
     "motion_scores",
     "published_errors",
     "register_spotter",
@@ -26,6 +46,8 @@ __all__ = [
     "spot_apex",
     "spot_clip",
     "spot_in",
+    "spot_intervals",
+    "spot_stream",
     "spotter_info",
     "yan2018",
 ]

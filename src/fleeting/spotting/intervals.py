@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ from fleeting.spotting.intervals_motion import EYES, REGION_NAMES, REGION_UNITS,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["IntervalSettings", "IntervalSpotter", "SpottedEvent", "spot_intervals"]
+__all__ = ["IntervalSettings", "IntervalSpotter", "SpottedEvent", "spot_intervals", "spot_stream"]
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,15 @@ class IntervalSettings:
     ----------
     lag : half a micro-expression: how far before and after a frame it is compared.
     macro_lag : the same for macro-expressions.
-    floor : the least motion of the skin that counts.
+    floor : the least motion of the skin that counts; twice that for macro-expressions.
     contrast : how many times the usual motion of the seconds around an expression has to reach.
     around : how far the seconds around reach, to both sides.
     macro_limit : how long a macro-expression may take to come or to go.
     return_share : how far the face has to come back, as a share of how far it went.
     head_share : how much motion of the skin is laid to the head, for each pixel that the head turns meanwhile.
     residual_share : how many times the flow that no motion of the head explains.
-    busy : so many other peaks nearby in the same part of the face mean speech or the like, no expression.
+    residual_limit : with more than that unexplained a frame does not show the face well enough to be used.
+    busy : so many other turning points nearby in the same part of the face mean speech or the like, no expression.
     """
 
     lag: float = 0.15
@@ -50,7 +52,8 @@ class IntervalSettings:
     macro_limit: float = 3.5
     return_share: float = 0.5
     head_share: float = 0.12
-    residual_share: float = 3.0
+    residual_share: float = 1.0
+    residual_limit: float = 1.0
     busy: int = 3
 
 
@@ -106,12 +109,11 @@ def spot_intervals(table: MotionTable, settings: IntervalSettings | None = None)
     settings = settings or IntervalSettings()
     events: list[SpottedEvent] = []
     # A frame without a face, a cut or a gap in the numbers ends a run: positions cannot be compared across it.
-    breaks = np.flatnonzero(
-        (np.diff(table.stretch) != 0) | (np.diff(table.valid.astype(np.int8)) != 0) | (np.diff(table.frame) != 1)
-    )
+    good = table.valid & (table.residual <= settings.residual_limit)
+    breaks = np.flatnonzero((np.diff(table.stretch) != 0) | (np.diff(good) != 0) | (np.diff(table.frame) != 1))
     edges = [0, *(int(b) + 1 for b in breaks), len(table)]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
-        if table.valid[first]:
+    for first, last in pairwise(edges):
+        if good[first]:
             found = _spot_run(table, first, last, settings)
             events += [_event(table, first, bump, table.fps, settings) for bump in found]
     return sorted(events, key=lambda e: e.interval)
@@ -162,7 +164,7 @@ def _spot_run(table: MotionTable, first: int, last: int, s: IntervalSettings) ->
     position = _smooth(table.position[first:last].astype(np.float64), 0.01 * fps)
     skin, head = position[:, SKIN], table.head[first:last].astype(np.float64)
     residual = table.residual[first:last]
-    blinks = _blinks(table.open[first:last].astype(np.float64), fps)
+    blinks = _blinks(table.open[first:last].astype(np.float64), fps, int(table.frame[first]))
     found: list[_Bump] = []
     for seconds in (s.lag, s.macro_lag):
         reach = max(1, round(seconds * fps))
@@ -174,9 +176,11 @@ def _spot_run(table: MotionTable, first: int, last: int, s: IntervalSettings) ->
         window = min(n, 2 * round(s.around * fps * (3 if slow else 1)) + 1)
         # The usual is what most of the seconds around stay below; an expression is short against them.
         step = max(1, round(0.05 * fps))
-        usual = percentile_filter(size[::step], 30 if slow else 50, size=max(3, window // step), mode="nearest")
-        usual = np.interp(np.arange(n), np.arange(0, n, step), usual)
-        threshold = np.maximum(s.floor, s.contrast * usual)
+        # Every so many frames of the recording, not of the run: a stream must see the same.
+        at = np.arange(-int(table.frame[first]) % step, n, step)
+        usual = percentile_filter(size[at], 30 if slow else 50, size=max(3, window // step), mode="nearest")
+        usual = np.interp(np.arange(n), at, usual)
+        threshold = np.maximum(s.floor * (2 if slow else 1), s.contrast * usual)
         peaks, _ = find_peaks(size, height=threshold, distance=max(1, lag // 2))
         for apex in peaks:
             bump = _follow(skin, bend, head, residual, int(apex), float(threshold[apex]), size, fps, s, slow)
@@ -212,10 +216,13 @@ def _follow(
         near = max(1, round((0.06 if not slow else 0.3) * fps))
         low, high = max(0, peak - near), min(len(course), peak + near + 1)
         apex = low + int(np.argmax(course[low:high]))
-        left, right = _foot(course, apex, -1, reach), _foot(course, apex, 1, reach)
+        left, right = (_foot(course, apex, step, reach, 0.3 * float(size[peak])) for step in (-1, 1))
         if left is None or right is None:
             continue
         (onset, went), (offset, back) = left, right
+        # The middle of the top: at the very top the course is flat, and noise says where it is highest.
+        top = np.flatnonzero(course[onset : offset + 1] >= course[apex] - 0.1 * min(went, back)) + onset
+        apex = round((int(top[0]) + int(top[-1])) / 2)
         height = min(went, back)
         if height < s.return_share * max(went, back):
             continue
@@ -226,7 +233,8 @@ def _follow(
         needed = max(threshold, s.head_share * float(turned), s.residual_share * unexplained)
         if height < needed:
             return None
-        if _is_busy(bend[:, part], onset, offset, size[peak], fps, s):
+        most = skin[:, np.argsort(-length)[:2]].reshape(len(skin), -1)
+        if _is_busy(np.column_stack([course, most]), onset, offset, height, fps, s):
             return None
         order = np.argsort(-length)
         names = [REGION_NAMES[SKIN][i] for i in order if part[i]]
@@ -237,16 +245,15 @@ def _follow(
     return None
 
 
-def _foot(course: NDArray[np.float64], apex: int, step: int, reach: int) -> tuple[int, float] | None:
+def _foot(course: NDArray[np.float64], apex: int, step: int, reach: int, ripple: float) -> tuple[int, float] | None:
     """Where the course has come down on one side of the apex, and how far; ``None`` if it never does."""
     end = max(-1, apex - reach - 1) if step < 0 else min(len(course), apex + reach + 1)
     side = course[apex:end:step] if end >= 0 else course[apex::step]
     if len(side) < 2:
         return None
-    # Down to the lowest place before it climbs again by a quarter of the way.
+    # Down to the lowest place before it climbs again by a quarter of the way; a plateau may ripple.
     lowest = np.minimum.accumulate(side)
-    climbs = np.flatnonzero(side - lowest > 0.25 * np.maximum(side[0] - lowest, 1e-9))
-    climbs = climbs[climbs > 0]
+    climbs = np.flatnonzero(side - lowest > np.maximum(0.25 * (side[0] - lowest), ripple))
     stop = int(climbs[0]) if len(climbs) else len(side)
     base = float(side[:stop].min())
     height = float(side[0]) - base
@@ -260,27 +267,33 @@ def _foot(course: NDArray[np.float64], apex: int, step: int, reach: int) -> tupl
 
 
 def _is_busy(
-    bend: NDArray[np.float64], onset: int, offset: int, size: float, fps: float, s: IntervalSettings
+    courses: NDArray[np.float64], onset: int, offset: int, height: float, fps: float, s: IntervalSettings
 ) -> bool:
-    """Whether the same part of the face keeps moving before or after, as in speech."""
+    """Whether the same part of the face goes to and fro before or after, in whatever direction, as in speech."""
     from scipy.signal import find_peaks
 
-    margin, reach = round(s.lag * fps), round(1.2 * fps)
-    low, high = max(0, onset - margin - reach), min(len(bend), offset + margin + reach)
-    around = np.hypot(bend[low:high, :, 0], bend[low:high, :, 1]).mean(1)
-    peaks, _ = find_peaks(around, height=0.3 * size, distance=max(1, round(0.05 * fps)))
-    peaks += low
-    return int(((peaks < onset - margin) | (peaks > offset + margin)).sum()) >= s.busy
+    margin, reach = round(0.08 * fps), round(1.2 * fps)
+    sides = ((onset - margin - reach, onset - margin), (offset + margin, offset + margin + reach))
+    for course in courses.T:
+        turns = 0
+        for low, high in sides:
+            side = course[max(0, low) : max(0, high)]
+            for sign in (1, -1):
+                turns += len(find_peaks(sign * side, prominence=0.3 * height)[0]) if len(side) > 2 else 0
+        if turns >= s.busy:
+            return True
+    return False
 
 
-def _blinks(opened: NDArray[np.float64], fps: float) -> list[tuple[int, int]]:
+def _blinks(opened: NDArray[np.float64], fps: float, start: int) -> list[tuple[int, int]]:
     """Frames in which the lids are down: short dips of the contrast within both eyes."""
     from scipy.ndimage import median_filter
 
     step = max(1, round(0.02 * fps))
-    coarse = opened[::step].mean(1)
+    at = np.arange(-start % step, len(opened), step)
+    coarse = opened[at].mean(1)
     usual = median_filter(coarse, size=max(3, round(1.5 * fps / step) | 1), mode="nearest")
-    usual = np.interp(np.arange(len(opened)), np.arange(0, len(opened), step), usual)
+    usual = np.interp(np.arange(len(opened)), at, usual)
     shut = (opened < 0.85 * usual[:, None]).all(1)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], shut.astype(np.int8), [0]])))
     runs = [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
@@ -288,17 +301,18 @@ def _blinks(opened: NDArray[np.float64], fps: float) -> list[tuple[int, int]]:
 
 
 def _is_blink(bump: _Bump, blinks: list[tuple[int, int]], position: NDArray[np.float64], fps: float) -> bool:
-    """Whether what moved is next to eyes that shut at that time, and nothing else did."""
+    """Whether what moved is next to eyes that shut at that time, and little else did."""
     margin = round(0.1 * fps)
-    if not any(a - margin <= bump.apex <= b + margin for a, b in blinks):
+    meanwhile = [(a, b) for a, b in blinks if a - margin <= bump.apex <= b + margin]
+    beside = not any("mouth" in name or "lip" in name or name == "chin" for name in bump.regions)
+    if not meanwhile or not beside:
         return False
-    if (bump.offset - bump.onset) / fps > 0.6:
-        return False
-    beside = all(("brow" in name or "cheek" in name) for name in bump.regions)
     eyes = position[:, EYES]
     rest = (eyes[bump.onset] + eyes[bump.offset]) / 2
     lids = float(np.linalg.norm(eyes[bump.apex] - rest, axis=1).mean())
-    return beside and bump.strength < 0.5 * lids
+    # What the flow carries over from the lids begins and ends with the blink.
+    within = any(a - margin <= bump.onset and bump.offset <= b + margin for a, b in meanwhile)
+    return bump.strength < (1.0 if within else 0.5) * max(lids, 0.4 if within else 0.0)
 
 
 def _choose(found: list[_Bump]) -> list[_Bump]:
@@ -377,7 +391,9 @@ class IntervalSpotter:
         return chosen
 
 
-def spot_stream(rows: Iterable[FrameMotion], fps: float, settings: IntervalSettings | None = None) -> list[SpottedEvent]:
+def spot_stream(
+    rows: Iterable[FrameMotion], fps: float, settings: IntervalSettings | None = None
+) -> list[SpottedEvent]:
     """Spot the expressions of a stream of measurements of any length; see :class:`IntervalSpotter`."""
     spotter = IntervalSpotter(fps, settings)
     events = [event for row in rows for event in spotter.push(row)]

@@ -8,7 +8,7 @@ the result over any lag are the flow over that lag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -195,6 +195,7 @@ class FaceMotion:
         self._key: _Key | None = None
         self._stretch = -1
         self._thumb: NDArray[np.float32] | None = None
+        self._last: NDArray[np.float64] | None = None
         self._usual = 1.0
         self._flow: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)
@@ -266,7 +267,9 @@ class FaceMotion:
         thumb = cv2.resize(crop, (12, 12), interpolation=cv2.INTER_AREA).astype(np.float32)
         thumb *= 128 / max(float(thumb.mean()), 1.0)
         before, self._thumb = self._thumb, thumb
-        if before is None:
+        last, self._last = self._last, matrix
+        # A crop that is cut elsewhere looks different as well.
+        if before is None or last is None or np.abs((matrix - last) @ [CROP_SIDE, CROP_SIDE, 1]).max() > 2:
             return False
         change = float(np.abs(thumb - before).mean())
         cut = change > max(6.0, 8 * self._usual)
@@ -475,8 +478,3 @@ def _shrunk(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     import cv2
 
     return np.asarray(cv2.resize(cells, (MAP_SIDE, MAP_SIDE), interpolation=cv2.INTER_AREA))
-
-
-def regions_of(names: Sequence[str]) -> NDArray[np.intp]:
-    """Positions of regions in :data:`REGION_NAMES`."""
-    return np.array([REGION_NAMES.index(name) for name in names], dtype=np.intp)
