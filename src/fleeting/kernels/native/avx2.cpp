@@ -1,0 +1,3 @@
+// Intel since Haswell, AMD since Excavator.
+#define FLEETING_LANES 8
+#include "exports.hpp"

@@ -1,0 +1,83 @@
+// What Python sees: plain C functions over plain buffers. A file that includes this one is a whole library for one
+// instruction set; fleeting/kernels/library.py chooses among them.
+#pragma once
+
+#include <chrono>
+
+#include "backward.hpp"
+#include "elementwise.hpp"
+#include "forward.hpp"
+#include "sparse.hpp"
+#include "winograd.hpp"
+
+#define FLEETING_EXPORT extern "C" __attribute__((visibility("default")))
+
+using fleeting::Convolution;
+
+using fleeting::DirectRows;
+using fleeting::WinogradRows;
+
+// Winograd's way takes more registers than vectors of 256 bits have.
+static bool by_winograd(const Convolution& c) { return fleeting::kLanes == 16 && WinogradRows::fits(c); }
+
+// Raised whenever a signature changes; the Python side refuses another.
+FLEETING_EXPORT int fleeting_version() { return 1; }
+
+FLEETING_EXPORT void fleeting_forward(const Convolution* c, const float* x, const float* weight, const float* bias,
+                                      const float* sign, float* pooled, uint8_t* chosen, double* statistics,
+                                      float* values) {
+  const auto run = by_winograd(*c) ? fleeting::forward<WinogradRows> : fleeting::forward<DirectRows>;
+  run(*c, {x, weight, bias, sign, pooled, chosen, statistics, values});
+}
+
+FLEETING_EXPORT void fleeting_backward(const Convolution* c, const float* x, const float* weight, const float* bias,
+                                       const float* values, const float* gradient, const uint8_t* chosen,
+                                       const float* slope, const float* offset, double* d_weight, double* d_bias,
+                                       float* d_output, int64_t border) {
+  const auto run = by_winograd(*c) ? fleeting::backward<WinogradRows> : fleeting::backward<DirectRows>;
+  run(*c, {x, weight, bias, values, gradient, chosen, slope, offset, d_weight, d_bias, d_output, border});
+}
+
+FLEETING_EXPORT void fleeting_sparse_backward(const Convolution* c, const float* x, const float* pooled,
+                                              const float* gradient, const uint8_t* chosen, double* d_weight,
+                                              double* d_bias) {
+  fleeting::sparse_backward(*c, {x, pooled, gradient, chosen, d_weight, d_bias});
+}
+
+FLEETING_EXPORT void fleeting_convolution(const Convolution* c, const float* x, const float* weight, float* out) {
+  const auto run = by_winograd(*c) ? fleeting::convolution<WinogradRows> : fleeting::convolution<DirectRows>;
+  run(*c, x, weight, out);
+}
+
+FLEETING_EXPORT void fleeting_pad(const float* x, int64_t samples, int64_t frames, int64_t height, int64_t row,
+                                  int64_t border, int64_t channels, float* out) {
+  fleeting::pad(x, samples, frames, height, row, border, channels, out);
+}
+
+FLEETING_EXPORT void fleeting_scale_shift(const float* x, int64_t rows, int64_t channels, const float* scale,
+                                          const float* shift, float* out) {
+  fleeting::scale_shift(x, rows, channels, scale, shift, out);
+}
+
+FLEETING_EXPORT void fleeting_gradient_sums(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                            const float* scale, double* sums, float* scaled) {
+  fleeting::gradient_sums(gradient, x, rows, channels, scale, sums, scaled);
+}
+
+FLEETING_EXPORT void fleeting_dropout(const float* x, int64_t count, uint32_t seed, uint32_t threshold, float scale,
+                                      float* out) {
+  fleeting::dropout(x, count, seed, threshold, scale, out);
+}
+
+// Billions of floating-point operations a second that one core does at most: the floor under every figure.
+FLEETING_EXPORT double fleeting_peak_gflops() {
+  double best = 0;
+  for (int i = 0; i < 20; i++) {
+    float sink[fleeting::kBlock] = {0.999f, 0.001f};
+    const auto start = std::chrono::steady_clock::now();
+    const double operations = fleeting::multiply_adds(1 << 20, sink);
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+    best = std::max(best, operations / spent.count() / 1e9);
+  }
+  return best;
+}
