@@ -599,8 +599,9 @@ def test_one_step_block_agrees_with_finite_differences():
 
     torch.manual_seed(1)
     conv, norm = Conv3d(1, 2, 3, padding=1).double(), BatchNorm(2).double()
+    layers = conv, torch.nn.ReLU(), norm, torch.nn.MaxPool3d(3)
     x = torch.randn(2, 1, 3, 3, 6, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda value: conv_relu_norm_pool(value, conv, norm, 3), (x,))
+    assert torch.autograd.gradcheck(lambda value: conv_relu_norm_pool(value, *layers), (x,))
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(2, 5), st.integers(2, 5), st.sampled_from([1, 2, 3]))

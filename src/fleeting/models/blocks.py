@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from fleeting.models.layers import BatchNorm, Conv3d, as_ndhwc
+from fleeting.models import fused
+from fleeting.models.layers import BatchNorm, Conv3d, as_ncdhw, as_ndhwc
 
 __all__ = ["ConvPool", "conv_relu_norm_pool"]
 
@@ -80,27 +81,53 @@ class _ConvReluNormPool(torch.autograd.Function):
         return d_x, d_weight, d_bias, d_gamma, d_beta, None, None, None
 
 
-def conv_relu_norm_pool(x: Tensor, conv: Conv3d, norm: BatchNorm, pool: int) -> Tensor:
-    """``max_pool(norm(relu(conv(x))))`` in training, and the same gradients; updates the moving averages.
+def _size(pool: nn.MaxPool3d) -> int:
+    assert isinstance(pool.kernel_size, int)
+    return pool.kernel_size
+
+
+def _watched(*layers: nn.Module) -> bool:
+    """Whether someone hangs on a layer and expects it to be called."""
+    return any(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks for layer in layers)
+
+
+def conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm, pool: nn.MaxPool3d) -> Tensor:
+    """``pool(norm(relu(conv(x))))`` and its gradients; in training it updates the moving averages.
+
+    On a CPU the compiled kernels do it where they can (:mod:`fleeting.kernels`), else PyTorch: in training in the order
+    of operations that walks memory least, otherwise one layer after the other. So it is too where a layer has hooks.
 
     Parameters
     ----------
-    x : ``(N, C, T, H, W)``, channels first in memory.
-    conv : stride 1, zero padding given as numbers.
-    norm : its variance is taken as ``E[r^2] - E[r]^2`` here, as Keras does.
-    pool : kernel and stride of the pooling, without padding.
+    x : ``(N, C, T, H, W)``.
+    conv : stride 1, zero padding given as numbers, the same all around.
+    norm : in training its variance is taken as ``E[r^2] - E[r]^2``, as Keras does.
+    pool : without padding.
 
     Returns
     -------
     ``(N, filters, T // pool, H // pool, W // pool)`` of the convolution's ``(T, H, W)``.
     """
     assert conv.bias is not None and not isinstance(conv.padding, str)
-    out, mean, variance = _ConvReluNormPool.apply(  # type: ignore[no-untyped-call]
-        x, conv.weight, conv.bias, norm.weight, norm.bias, norm.eps, list(conv.padding), pool
-    )
+    watched = _watched(conv, relu, norm, pool)
+    kernels = None if watched else fused.kernels_for(x, conv.weight, conv.stride, _size(pool))
+    arguments = conv.weight, conv.bias, norm.weight, norm.bias, norm.eps
+    if norm.training and kernels is not None:
+        out, mean, variance = fused.norm_pool(kernels, x, *arguments, conv.padding[0])
+    elif norm.training and x.device.type == "cpu" and not watched:
+        out, mean, variance = _ConvReluNormPool.apply(  # type: ignore[no-untyped-call]
+            as_ncdhw(x), *arguments, list(conv.padding), _size(pool)
+        )
+    elif not norm.training and kernels is not None and not torch.is_grad_enabled():
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        shift = norm.bias - norm.running_mean * scale
+        return fused.predict_norm_pool(kernels, x, conv.weight, conv.bias, scale, shift, conv.padding[0])
+    else:
+        result: Tensor = pool(norm(relu(conv(as_ncdhw(x)))))
+        return result
     norm.update_statistics(mean, variance)
-    result: Tensor = out
-    return result
+    return out
 
 
 class _ChannelsLastConv3d(Conv3d):
@@ -130,5 +157,11 @@ class ConvPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, T, H, W)`` to ``(N, filters, (T - kernel + 1) // pool, ...)``."""
+        watched = _watched(self.conv, self.pool, self.relu)
+        size = _size(self.pool)
+        kernels = None if watched else fused.kernels_for(x, self.conv.weight, self.conv.stride, size)
+        if kernels is not None and not (x.requires_grad and torch.is_grad_enabled()):
+            assert self.conv.bias is not None
+            return fused.pool(kernels, x, self.conv.weight, self.conv.bias)
         pooled: Tensor = self.relu(self.pool(self.conv(x)))
         return pooled

@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from fleeting.models.blocks import ConvPool
+from fleeting.models.dropout import Dropout
 from fleeting.models.layers import Dense, FlattenTHWC, hidden_layers, pooled, require_dropout, require_least
 from fleeting.models.registry import register_model
 from fleeting.models.spec import InputShape
@@ -32,11 +33,11 @@ class ModifiedSTCNN(nn.Module):
         why = f"its convolution takes {LOST} off time and space and its poolings divide what is left by 3 and by 2"
         require_least(NAME, sizes, (least, least, least), why)
         self.block = ConvPool(shape.in_channels, FILTERS, (3, 3, 3), POOLS[0])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.pool_1 = nn.MaxPool3d(POOLS[1])
-        self.dropout_1 = nn.Dropout(dropout)
+        self.dropout_1 = Dropout(dropout)
         self.flatten = FlattenTHWC()
-        self.dropout_2 = nn.Dropout(dropout)
+        self.dropout_2 = Dropout(dropout)
         frames, height, width = (
             pooled(pooled(size - LOST, pools=1, by=POOLS[0]), pools=1, by=POOLS[1]) for size in sizes
         )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fleeting.errors import UsageError
+from fleeting.models.dropout import Dropout
 
 __all__ = [
     "BatchNorm",
@@ -98,7 +99,7 @@ def hidden_layers(*widths: int, dropout: float, dense: type[Dense] = Dense, relu
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layers += [dense(inputs, outputs), HiddenReLU() if relu else nn.Identity(), nn.Dropout(dropout)]
+        layers += [dense(inputs, outputs), HiddenReLU() if relu else nn.Identity(), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 

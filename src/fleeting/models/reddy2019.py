@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.models.blocks import ConvPool
+from fleeting.models.dropout import Dropout
 from fleeting.models.layers import Dense, FlattenTHWC, hidden_layers, pooled, require_dropout, require_least
 from fleeting.models.registry import register_model
 from fleeting.models.spec import InputShape
@@ -86,7 +87,7 @@ class STCNN(nn.Module):
         require_dropout(name, dropout=dropout)
         _require(name, shape)
         self.block = ConvPool(shape.in_channels, FILTERS, KERNEL, POOL)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.flatten = FlattenTHWC()
         features = _features(shape.n_frames, shape.height, shape.width)
         self.hidden = hidden_layers(features, 128, dropout=dropout, dense=dense)
@@ -117,7 +118,7 @@ class _FuseNet(nn.Module):
         self.relu = activation == "relu"
 
     def stream(self, in_channels: int, dropout: float) -> nn.Sequential:
-        return nn.Sequential(ConvPool(in_channels, FILTERS, KERNEL, POOL), nn.Dropout(dropout), FlattenTHWC())
+        return nn.Sequential(ConvPool(in_channels, FILTERS, KERNEL, POOL), Dropout(dropout), FlattenTHWC())
 
     def regions(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Eyes and mouth, each ``(N, C, T, H / 2, W)``."""

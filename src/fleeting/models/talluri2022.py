@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from fleeting.errors import unknown_choice
 from fleeting.models.blocks import conv_relu_norm_pool
+from fleeting.models.dropout import Dropout
 from fleeting.models.layers import (
     BatchNorm,
     Conv3d,
@@ -23,7 +24,6 @@ from fleeting.models.layers import (
     FlattenTHWC,
     HeNormalConv3d,
     HiddenReLU,
-    as_ncdhw,
     hidden_layers,
     pooled,
     require_dropout,
@@ -70,15 +70,11 @@ class ConvBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.norm = BatchNorm(filters)
         self.pool = nn.MaxPool3d(POOL)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, T, H, W)`` to ``(N, filters, T // 3, H // 3, W // 3)``."""
-        if self.norm.training:
-            pooled = conv_relu_norm_pool(x, self.conv, self.norm, POOL)
-        else:
-            pooled = self.pool(self.norm(self.relu(self.conv(x))))
-        out: Tensor = self.dropout(pooled)
+        out: Tensor = self.dropout(conv_relu_norm_pool(x, self.conv, self.relu, self.norm, self.pool))
         return out
 
 
@@ -97,12 +93,12 @@ class BlockNet(nn.Module):
         frames, height, width = (pooled(size, pools=blocks, by=POOL) for size in sizes)
         self.hidden = Dense(frames * height * width * filters, hidden)
         self.hidden_relu = HiddenReLU()
-        self.hidden_dropout = nn.Dropout(dropout)
+        self.hidden_dropout = Dropout(dropout)
         self.output = Dense(hidden, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
-        features = self.flatten(self.blocks(as_ncdhw(x)))
+        features = self.flatten(self.blocks(x))
         logits: Tensor = self.output(self.hidden_dropout(self.hidden_relu(self.hidden(features))))
         return logits
 
@@ -129,7 +125,7 @@ class ModelC(nn.Module):
             shape.in_channels, filters, dropout=0.0, conv=initialisers[initialiser], padding=paddings[padding]
         )
         self.pool = nn.MaxPool3d(POOL)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.flatten = FlattenTHWC()
         frames, height, width = (pooled(size - lost, pools=2, by=POOL) for size in sizes)
         self.hidden = hidden_layers(frames * height * width * filters, hidden, dropout=dropout)
@@ -137,7 +133,7 @@ class ModelC(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
-        features = self.flatten(self.dropout(self.pool(self.block(as_ncdhw(x)))))
+        features = self.flatten(self.dropout(self.pool(self.block(x))))
         logits: Tensor = self.output(self.hidden(features))
         return logits
 

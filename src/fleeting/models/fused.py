@@ -1,0 +1,263 @@
+"""The networks' blocks through the compiled kernels: the same functions as in :mod:`fleeting.models.blocks`, in one pass.
+
+What the C++ does not see happens here: autograd, the small sums over channels, memory. An address outlives no tensor, so
+whatever a kernel is given has a name until it returns. Tensors are ``(N, C, T, H, W)`` as
+everywhere, channels last in memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from fleeting.kernels import Library, library
+
+__all__ = ["POOL", "kernels_for", "norm_pool", "pool", "predict_norm_pool"]
+
+#: Kernel and stride of the pooling that the kernels know.
+POOL = 3
+_CHANNELS = (1, 3, 16)
+# With more values under the kernel than this, keeping the convolution's output is cheaper than computing it again.
+_MOST_AGAIN = 100
+
+
+def kernels_for(x: Tensor, weight: Tensor, stride: Sequence[int], pool: int) -> Library | None:
+    """The kernels, if there are any and they know this convolution and pooling; else ``None``."""
+    fits = (
+        x.dtype == weight.dtype == torch.float32
+        and x.device.type == "cpu"
+        and weight.shape[0] % 16 == 0
+        and weight.shape[1] in _CHANNELS
+        and pool == POOL
+        and all(step == 1 for step in stride)
+        and x.numel() > 0
+        # Inside torch.func's transforms a tensor has no address.
+        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    )
+    return library() if fits else None
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _last(x: Tensor) -> Tensor:
+    """``(N, C, T, H, W)`` to dense ``(N, T, H, W, C)``; a view where memory is so already."""
+    return x.permute(0, 2, 3, 4, 1).contiguous()
+
+
+def _first(x: Tensor) -> Tensor:
+    """Back to ``(N, C, T, H, W)``, without moving anything."""
+    return x.permute(0, 4, 1, 2, 3)
+
+
+def _taps(weight: Tensor) -> Tensor:
+    """``(filters, channels, t, h, w)`` to ``(t * h * w * channels, filters)``."""
+    return weight.detach().permute(2, 3, 4, 1, 0).reshape(-1, weight.shape[0]).contiguous()
+
+
+class _Shapes:
+    """Sizes of one convolution, as the kernels take them."""
+
+    def __init__(self, padded: Tensor, weight: Tensor) -> None:
+        self.samples, *sizes, self.channels = padded.shape
+        self.filters, kernel = weight.shape[0], tuple(weight.shape[2:])
+        self.output = tuple(size - k + 1 for size, k in zip(sizes, kernel))
+        self.pooled = (self.samples, *(size // POOL for size in self.output), self.filters)
+        self.taps = kernel[0] * kernel[1] * kernel[2] * self.channels
+        self.struct = (ctypes.c_int64 * 9)(*padded.shape, self.filters, *kernel)
+        self.address = ctypes.addressof(self.struct)
+
+
+def _padded(kernels: Library, x: Tensor, padding: int) -> Tensor:
+    x = _last(x)
+    if padding == 0:
+        return x
+    n, t, h, w, c = x.shape
+    out = torch.empty(n, t + 2 * padding, h + 2 * padding, w + 2 * padding, c)
+    kernels.pad(x.data_ptr(), n, t, h, w * c, padding, c, out.data_ptr())
+    return out
+
+
+def _signs(gamma: Tensor) -> Tensor | None:
+    """-1 where the affine map that follows turns the smallest value into the largest, or ``None`` if nowhere."""
+    negative = gamma.detach() < 0
+    return torch.where(negative, -1.0, 1.0) if bool(negative.any()) else None
+
+
+def _scale_shift(kernels: Library, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    out = torch.empty_like(x)
+    channels = x.shape[-1]
+    kernels.scale_shift(
+        x.data_ptr(), x.numel() // channels, channels, scale.data_ptr(), shift.data_ptr(), out.data_ptr()
+    )
+    return out
+
+
+class _NormPool(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        eps: float,
+        padding: int,
+        kernels: Library,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        padded, taps = _padded(kernels, x, padding), _taps(weight)
+        shapes = _Shapes(padded, weight)
+        pooled = torch.empty(shapes.pooled)
+        chosen = torch.empty(shapes.pooled, dtype=torch.uint8)
+        sums = torch.empty(shapes.samples, 2, shapes.filters, dtype=torch.float64)
+        keep = shapes.taps > _MOST_AGAIN
+        values = torch.empty(shapes.samples, *shapes.output, shapes.filters) if keep else None
+        signs = _signs(gamma)
+        kernels.forward(
+            shapes.address, padded.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(signs), pooled.data_ptr(),
+            chosen.data_ptr(), sums.data_ptr(), _address(values)
+        )  # fmt: skip
+        count = shapes.samples * shapes.output[0] * shapes.output[1] * shapes.output[2]
+        mean, square = sums.sum(0) / count
+        variance = (square - mean * mean).clamp_min(0)
+        inverse = (variance + eps).rsqrt()
+        scale = gamma * inverse
+        out = _scale_shift(kernels, pooled, scale.float(), (beta - mean * scale).float())
+        ctx.save_for_backward(padded, taps, bias, weight, pooled, chosen, values, mean, inverse, scale)
+        ctx.shapes, ctx.kernels, ctx.padding, ctx.count = shapes, kernels, padding, count
+        statistics = mean.float(), variance.float()
+        ctx.mark_non_differentiable(*statistics)
+        return _first(out), *statistics
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        padded, taps, bias, weight, pooled, chosen, values, mean, inverse, scale = ctx.saved_tensors
+        shapes, kernels = ctx.shapes, ctx.kernels
+        above = _last(gradient)
+        scaled = torch.empty_like(above)
+        sums, factor = torch.empty(2, shapes.filters, dtype=torch.float64), scale.float()
+        kernels.gradient_sums(
+            above.data_ptr(), pooled.data_ptr(), above.numel() // shapes.filters, shapes.filters,
+            factor.data_ptr(), sums.data_ptr(), scaled.data_ptr()
+        )  # fmt: skip
+        d_beta = sums[0]
+        d_gamma = (sums[1] - mean * sums[0]) * inverse
+        # A value's share in mean and variance is linear in the value.
+        slope = -scale * inverse * d_gamma / ctx.count
+        offset = -scale * d_beta / ctx.count - slope * mean
+        d_taps = torch.empty(shapes.samples, shapes.taps, shapes.filters, dtype=torch.float64)
+        d_bias = torch.empty(shapes.samples, shapes.filters, dtype=torch.float64)
+        d_output, border = None, 0
+        if ctx.needs_input_grad[0]:
+            border = weight.shape[2] - 1 - ctx.padding
+            sizes = [size + 2 * border for size in shapes.output]
+            d_output = torch.zeros(shapes.samples, *sizes, shapes.filters)
+        slope, offset = slope.float(), offset.float()
+        kernels.backward(
+            shapes.address, padded.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(values), scaled.data_ptr(),
+            chosen.data_ptr(), slope.data_ptr(), offset.data_ptr(), d_taps.data_ptr(), d_bias.data_ptr(),
+            _address(d_output), border
+        )  # fmt: skip
+        d_x = None if d_output is None else _input_gradient(kernels, d_output, weight, border)
+        d_weight = _weight_gradient(d_taps.sum(0), weight)
+        return d_x, d_weight, d_bias.sum(0).float(), d_gamma.float(), d_beta.float(), None, None, None
+
+
+def _weight_gradient(d_taps: Tensor, weight: Tensor) -> Tensor:
+    filters, channels, *kernel = weight.shape
+    return d_taps.float().view(*kernel, channels, filters).permute(4, 3, 0, 1, 2)
+
+
+def _input_gradient(kernels: Library, d_output: Tensor, weight: Tensor, border: int) -> Tensor:
+    """``(N, C, T, H, W)`` from the gradient of the convolution's output inside a border of zeros."""
+    mirrored = weight.detach().flip(2, 3, 4).transpose(0, 1)
+    if weight.shape[0] != 16 or weight.shape[1] % 16:
+        return F.conv3d(_first(d_output), mirrored)
+    shapes, taps = _Shapes(d_output, mirrored), _taps(mirrored)
+    d_x = torch.empty(shapes.samples, *shapes.output, shapes.filters)
+    kernels.convolution(shapes.address, d_output.data_ptr(), taps.data_ptr(), d_x.data_ptr())
+    return _first(d_x)
+
+
+class _Pool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kernels: Library) -> Tensor:
+        x, taps = _last(x), _taps(weight)
+        shapes = _Shapes(x, weight)
+        pooled = torch.empty(shapes.pooled)
+        chosen = torch.empty(shapes.pooled, dtype=torch.uint8) if ctx.needs_input_grad[1] else None
+        kernels.forward(
+            shapes.address, x.data_ptr(), taps.data_ptr(), bias.data_ptr(), None, pooled.data_ptr(), _address(chosen),
+            None, None
+        )  # fmt: skip
+        ctx.save_for_backward(x, weight, pooled, chosen)
+        ctx.shapes, ctx.kernels = shapes, kernels
+        return _first(pooled)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, pooled, chosen = ctx.saved_tensors
+        shapes, above = ctx.shapes, _last(gradient)
+        d_taps = torch.empty(shapes.samples, shapes.filters, shapes.taps, dtype=torch.float64)
+        d_bias = torch.empty(shapes.samples, shapes.filters, dtype=torch.float64)
+        ctx.kernels.sparse_backward(
+            shapes.address, x.data_ptr(), pooled.data_ptr(), above.data_ptr(), chosen.data_ptr(), d_taps.data_ptr(),
+            d_bias.data_ptr()
+        )  # fmt: skip
+        return None, _weight_gradient(d_taps.sum(0).t(), weight), d_bias.sum(0).float(), None
+
+
+def norm_pool(
+    kernels: Library, x: Tensor, weight: Tensor, bias: Tensor, gamma: Tensor, beta: Tensor, eps: float, padding: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """``max_pool(batch_norm(relu(conv(x))))`` with the batch's own statistics.
+
+    Parameters
+    ----------
+    kernels : from :func:`kernels_for`.
+    x : ``float32`` ``(N, C, T, H, W)``.
+    weight, bias : of the convolution, ``(filters, C, t, h, w)`` and ``(filters,)``.
+    gamma, beta, eps : of the normalisation.
+    padding : zeros around time and space; less than the kernel.
+
+    Returns
+    -------
+    ``(N, filters, T' // 3, H' // 3, W' // 3)``, and the batch's mean and biased variance ``(filters,)`` behind ReLU.
+    """
+    result: tuple[Tensor, Tensor, Tensor] = _NormPool.apply(x, weight, bias, gamma, beta, eps, padding, kernels)  # type: ignore[no-untyped-call]
+    return result
+
+
+@torch.no_grad()
+def predict_norm_pool(
+    kernels: Library, x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor, padding: int
+) -> Tensor:
+    """``max_pool(relu(conv(x)) * scale + shift)``, a channel, without gradients."""
+    padded, taps = _padded(kernels, x, padding), _taps(weight)
+    shapes = _Shapes(padded, weight)
+    pooled = torch.empty(shapes.pooled)
+    signs = _signs(scale)
+    kernels.forward(
+        shapes.address, padded.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(signs), pooled.data_ptr(), None,
+        None, None
+    )  # fmt: skip
+    return _first(_scale_shift(kernels, pooled, scale.contiguous(), shift.contiguous()))
+
+
+def pool(kernels: Library, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``max_pool(relu(conv(x)))``; the gradient stops at the weights.
+
+    ``x`` is ``float32`` ``(N, C, T, H, W)``; the result ``(N, filters, (T - t + 1) // 3, ...)``.
+    """
+    result: Tensor = _Pool.apply(x, weight, bias, kernels)  # type: ignore[no-untyped-call]
+    return result
