@@ -122,6 +122,7 @@ def own_registries(monkeypatch):
     from fleeting.models import registry as models
     from fleeting.protocols import registry as protocols
     from fleeting.sequences import recipe as recipes
+    from fleeting.spotting import registry as spotters
 
     for module, name in (
         (datasets, "_loaders"),
@@ -129,6 +130,8 @@ def own_registries(monkeypatch):
         (models, "_INFOS"),
         (protocols, "_PROTOCOLS"),
         (recipes, "_RECIPES"),
+        (spotters, "_SPOTTERS"),
+        (spotters, "_INFOS"),
     ):
         monkeypatch.setattr(module, name, dict(getattr(module, name)))
     monkeypatch.setattr(plugins, "_begun", set(plugins._begun))

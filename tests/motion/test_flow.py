@@ -10,7 +10,9 @@ from fleeting.motion import (
     dense_flow,
     fit_similarity,
     has_tvl1,
+    main_direction,
     optical_strain,
+    oriented_histogram,
     remove_head_motion,
     skin_flow,
 )
@@ -116,3 +118,23 @@ def test_strain_ignores_translation_and_measures_stretch():
     assert np.abs(optical_strain(np.stack([-0.1 * yy, 0.1 * xx], axis=2))).max() < 1e-6
     shear = optical_strain(np.stack([0.1 * yy, np.zeros_like(xx)], axis=2))
     assert shear == pytest.approx(np.full((20, 20), np.sqrt(2) * 0.05), abs=1e-6)
+
+
+def test_histograms_of_oriented_flow_tell_directions_apart():
+    flow = np.zeros((10, 10, 2), np.float32)
+    flow[:5] = [2, 0.1]
+    flow[5:8] = [0, -1]
+    histogram = oriented_histogram(flow, 4)
+    assert histogram == pytest.approx([0.5 * np.hypot(2, 0.1), 0, 0, 0.3], abs=1e-6)
+    assert histogram.sum() == pytest.approx(np.hypot(flow[..., 0], flow[..., 1]).mean())
+    direction, distance = main_direction(flow, 4)
+    assert direction == pytest.approx(np.arctan2(0.1, 2), abs=1e-5)
+    assert distance == pytest.approx(histogram.max())
+    # Opposite ways do not cancel out, and nothing moves nowhere.
+    flow[:5, :, 0] *= np.where(np.arange(10) % 2, 1, -1)
+    assert main_direction(flow, 8)[1] == pytest.approx(0.25 * np.hypot(2, 0.1), abs=1e-6)
+    assert main_direction(np.zeros((3, 3, 2), np.float32)) == (0.0, 0.0)
+    with pytest.raises(UsageError, match="2 directions"):
+        oriented_histogram(flow, 1)
+    with pytest.raises(UsageError, match="a flow"):
+        main_direction(flow[..., 0])
