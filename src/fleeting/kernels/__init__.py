@@ -6,7 +6,7 @@ it down. ``native/`` holds them, a job a file; ``setup.py`` builds a library for
 compiler. Without one the networks compute the same with PyTorch alone.
 """
 
-from fleeting.kernels.library import (
+from fleeting.kernels.loading import (
     INSTRUCTION_SETS,
     KERNELS_VARIABLE,
     Library,

@@ -1,5 +1,5 @@
 // What Python sees: plain C functions over plain buffers. A file that includes this one is a whole library for one
-// instruction set; fleeting/kernels/library.py chooses among them.
+// instruction set; fleeting/kernels/loading.py chooses among them.
 #pragma once
 
 #include <chrono>
