@@ -1,4 +1,5 @@
 import copy
+import operator
 import shutil
 
 import cv2
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleeting.clips import ArrayFrames, FrameFolder, FrameSlice, VideoFile, open_clip
+from fleeting.clips import ArrayFrames, FrameFolder, FrameSlice, VideoFile, open_clip, read_each, sources
 from fleeting.clips.sources import read_image
 from fleeting.errors import ClipReadError, EmptyClipError, FrameReadError, NotAClipError, UsageError
 
@@ -114,6 +115,67 @@ def test_a_folder_reads_only_what_is_asked_for(write_frames, monkeypatch):
     monkeypatch.setattr(FrameFolder, "__getitem__", lambda self, i: (read.append(i), original(self, i))[1])
     assert [i for i, _ in source.read([4, 1, 4, -1])] == [1, 4, 5]
     assert read == [1, 4, 5]
+
+
+@pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
+def threads(request, monkeypatch):
+    monkeypatch.setattr(sources, "_decoding_threads", lambda: request.param)
+    return request.param
+
+
+def test_frames_decoded_ahead_come_in_order_and_errors_in_their_place(write_frames, threads):
+    folder = write_frames(_numbered(12))
+    for bad in (1, 7):
+        (folder / f"img_{bad:05d}.png").write_bytes(b"broken")
+    source = FrameFolder(folder)
+    found = list(read_each(source, [11, 3, 0, 6, 3, 5, 12]))
+    assert [index for index, _ in found] == [0, 3, 5, 6, 11, 12]
+    errors = {index: str(frame) for index, frame in found if isinstance(frame, FrameReadError)}
+    assert sorted(errors) == [0, 6, 12] and "img_00001" in errors[0] and "img_00007" in errors[6]
+    assert {index: frame[0, 0, 0] for index, frame in found if index not in errors} == {3: 30, 5: 50, 11: 110}
+    stretch = list(read_each(FrameSlice(source, 4, 9), range(5)))
+    assert [index for index, _ in stretch] == [0, 1, 2, 3, 4]
+    assert isinstance(stretch[2][1], FrameReadError) and stretch[4][1][0, 0, 0] == 80
+    reading = source.read(range(1, 12))
+    assert [next(reading)[0] for _ in range(5)] == [1, 2, 3, 4, 5]
+    with pytest.raises(FrameReadError, match="img_00007"):
+        next(reading)
+
+
+def test_only_what_is_needed_is_decoded_and_not_far_ahead(write_frames, monkeypatch, threads):
+    source = FrameFolder(write_frames(_numbered(25)))
+    read = []
+    monkeypatch.setattr(sources, "read_image", lambda path: read.append(path.name) or np.zeros((2, 2, 3), np.uint8))
+    reading = read_each(source, range(0, 25, 2))
+    assert not read
+    next(reading)
+    assert len(read) <= 2 * threads + 1
+    reading.close()
+    before = len(read)
+    assert before <= 2 * threads + 1 and all(int(name[4:9]) % 2 for name in read)
+
+
+def test_worker_processes_decode_in_one_thread():
+    from fleeting.parallel import map_jobs
+
+    assert sources._decoding_threads() >= 1
+    here = [sources._decoding_threads] * 2
+    assert [found for _, found in map_jobs(operator.call, here, jobs=2)] == [1, 1]
+
+
+def test_sources_of_others_are_read_one_by_one(tmp_path):
+    class Two:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return [np.zeros((2, 2, 3), np.uint8), np.ones((2, 2, 3), np.uint8)][index]
+
+    found = list(read_each(Two(), [1, 0, 2]))
+    assert [index for index, _ in found] == [0, 1, 2]
+    assert found[1][1].all() and isinstance(found[2][1], FrameReadError)
+    video = VideoFile(_write_video(tmp_path / "v.avi", _numbered(6, 32, 32)))
+    assert [index for index, frame in read_each(video, [4, 1, 9]) if not isinstance(frame, FrameReadError)] == [1, 4]
 
 
 def test_video_frames_fps_and_size(tmp_path):

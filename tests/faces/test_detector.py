@@ -53,6 +53,73 @@ def test_small_and_huge_frames(portrait):
         assert np.linalg.norm(found - reference, axis=1).mean() < 0.06 * distance
 
 
+def _placed(portrait, landmarks, scale, angle, shift):
+    """A frame of 640 x 480 with the portrait in it, and the map to it."""
+    import cv2
+
+    c, s = np.cos(angle), np.sin(angle)
+    turn = scale * np.array([[c, -s], [s, c]])
+    start = np.array([320, 250]) + shift - turn @ landmarks.mean(0)
+    calm = cv2.GaussianBlur(portrait, (0, 0), 0.4 / scale)
+    matrix = np.hstack([turn, start[:, None]])
+    return cv2.warpAffine(calm, matrix, (640, 480), borderMode=cv2.BORDER_REPLICATE), turn, start
+
+
+def test_landmarks_hardly_depend_on_the_box_that_was_found(monkeypatch):
+    """The same head at sizes and places between the detector's steps, from either search."""
+    from fleeting.synthesis import load_identity
+
+    portrait = load_identity("03").source
+    landmarks = detect_landmarks(portrait)
+    detector, side = FaceDetector(), np.ptp(landmarks, axis=0).max()
+    rng = np.random.default_rng(1)
+    frames = [
+        _placed(portrait, landmarks, size / side, rng.uniform(-0.1, 0.1), rng.uniform(-30, 30, 2))
+        for size in np.linspace(185, 300, 8)
+    ]
+
+    def in_face_pixels(find):
+        return np.array([(find(f) - start) @ np.linalg.inv(turn).T / side * 128 for f, turn, start in frames])
+
+    def disagreement():
+        one = in_face_pixels(detector.landmarks)
+        other = in_face_pixels(lambda f: detector.landmarks(f, detector.detect(f)[0]))
+        spread = np.linalg.norm(one - one.mean(0), axis=2).mean()
+        return np.linalg.norm(one - other, axis=2).mean(), spread, np.ptp(one, axis=1).max(1).std()
+
+    settled = disagreement()
+    monkeypatch.setattr("fleeting.faces.detector._settled", lambda box, _: box)
+    loose = disagreement()
+    # Between the searches, between the frames, and of the crop's side, in pixels of a 128-pixel face.
+    assert settled[0] < 0.5 and settled[1] < 0.5 and settled[2] < 0.5
+    assert all(now < before for now, before in zip(settled, loose)) and settled[2] < 0.6 * loose[2]
+
+
+def test_a_box_that_is_far_off_is_put_right(portrait, portrait_landmarks):
+    detector = FaceDetector()
+    left, top, right, bottom = detector.largest(portrait)
+    reach = (right - left) // 8
+    for box in (
+        Box(left - reach, top, right - reach, bottom),
+        Box(left - reach // 2, top - reach // 2, right + reach // 2, bottom + reach // 2),
+    ):
+        apart = np.linalg.norm(detector.landmarks(portrait, box) - portrait_landmarks, axis=1)
+        # The hair hides one side of her jaw.
+        assert np.median(apart) < 1.0 and apart[17:].max() < 3.0
+    nowhere = Box(0, 0, 80, 80)
+    assert np.isfinite(detector.landmarks(portrait, nowhere)).all()
+
+
+def test_faces_too_small_for_the_first_glance_are_found(portrait, portrait_landmarks):
+    side = np.ptp(portrait_landmarks, axis=0).max()
+    frame, turn, start = _placed(portrait, portrait_landmarks, 88 / side, 0.0, np.array([60, 20]))
+    detector = FaceDetector()
+    assert detector._search_at(frame.mean(2).astype(np.uint8), 320) == []
+    assert detector.largest(frame) == detector.detect(frame)[0]
+    back = (detector.landmarks(frame) - start) @ np.linalg.inv(turn).T
+    assert np.linalg.norm(back - portrait_landmarks, axis=1).mean() < 0.03 * side
+
+
 def test_no_face():
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     assert detect_landmarks(noise) is None

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fleeting.clips import ArrayFrames, Clip, FrameFolder
+from fleeting.clips import ArrayFrames, Clip, FrameFolder, FrameSlice
 from fleeting.errors import FleetingError
 from fleeting.sequences import SequenceStore, Talluri2022, film_strip, prepare
 
@@ -47,6 +47,40 @@ def test_another_recipe_annotation_or_frame_is_another_sequence(clips, tmp_path)
     assert store.key(clip) == store.key(renamed)
     assert len({store.key(c) for c in clips}) == 3
     assert SequenceStore(Talluri2022(frames=5), tmp_path).folder != store.folder
+
+
+def test_files_are_read_once_for_all_recipes_until_they_change(portrait, write_frames, tmp_path, monkeypatch):
+    folder = write_frames([portrait[:40, :40]] * 2)
+    for path in folder.iterdir():
+        os.utime(path, ns=(10**18, 10**18))
+    monkeypatch.setattr("fleeting.clips.sources._SETTLED_NS", 0)
+    read = []
+    whole = FrameFolder.digest
+    monkeypatch.setattr(FrameFolder, "digest", lambda self: read.append(1) or whole(self))
+    stores = [SequenceStore(Talluri2022(frames=n), tmp_path / "store") for n in (4, 5)]
+    clip = Clip("d", "s", "c", FrameFolder(folder))
+    stretch = Clip("d", "s", "part", FrameSlice(clip.frames, 0, 1))
+    keys = [store.key(clip) for store in stores]
+    assert len(read) == 1 and keys[0] == keys[1]
+    assert len({stores[0].key(stretch), keys[0]}) == 2
+    reads = len(read)
+    assert stores[1].key(stretch) == stores[0].key(stretch) and len(read) == reads
+    first = folder / "img_00001.png"
+    content = bytearray(first.read_bytes())
+    content[-20] ^= 1
+    # As large and as old as before: only the time at which the file system noted the change differs.
+    time.sleep(0.02)
+    first.write_bytes(content)
+    os.utime(first, ns=(10**18, 10**18))
+    assert stores[0].key(clip) != keys[0]
+    for kept in (tmp_path / "store" / "digests").iterdir():
+        kept.write_bytes(b"\xff torn")
+    assert stores[0].key(clip) == SequenceStore(RECIPE, tmp_path / "other").key(clip)
+
+
+def test_files_changed_just_now_are_not_trusted(portrait, write_frames):
+    source = FrameFolder(write_frames([portrait[:40, :40]] * 2))
+    assert source.stamp() is None and FrameSlice(source, 0, 1).stamp() is None
 
 
 def test_clips_without_a_face_are_skipped_listed_and_remembered(clips, tmp_path, monkeypatch):

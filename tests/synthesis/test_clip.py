@@ -21,7 +21,7 @@ from fleeting.synthesis import (
     make_clip,
     portraits,
 )
-from fleeting.synthesis.clip import sample_field
+from fleeting.synthesis.clip import _Inverse, sample_field
 
 CLEAN = {"jitter": 0.0, "flicker": 0.0, "noise": 0.0}
 
@@ -248,6 +248,23 @@ def test_pixels_go_where_the_field_says():
     left = np.abs(clip.frames[clip.apex].astype(float) - clip.frames[0])[moving].mean()
     assert error < 0.4 * left
     assert error < 2.5
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 3.0, 6.0])
+def test_the_inverse_map_is_exact_at_any_intensity(amplitude):
+    field = make_clip("01", "surprise", amplitude=amplitude, n_frames=4, timing=(0, 1, 3), seed=1, **CLEAN).field
+    height, width = field.shape[:2]
+    grid = np.stack(np.mgrid[0:height, 0:width][::-1], 2).astype(np.float32)
+    inverse = _Inverse(field, grid)
+    assert inverse(0.0, None) is grid
+    turn = np.array([[1.01, 0.02, -3.0], [-0.02, 1.01, 2.0]])
+    for s in (0.08, 0.4, 0.66, 1.0):
+        for affine, target in ((None, grid), (turn, cv2.transform(grid, turn))):
+            origin = inverse(s, affine).reshape(-1, 2)
+            there = origin + s * sample_field(field, origin)
+            error = np.abs(there.reshape(grid.shape) - target)[10:-10, 10:-10]
+            # OpenCV looks fields up in steps of 1/32 pixel.
+            assert error.max() < 0.012 * amplitude
 
 
 def test_a_still_head_without_noise_is_still_outside_the_expression():

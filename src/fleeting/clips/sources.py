@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import re
+import time
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,8 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpe
 # Images decoded at a time, each by a thread of its own; and how far they may run ahead of who asks, in frames.
 _MOST_THREADS = 8
 _AHEAD = 2
+# File systems count time in steps of up to two seconds.
+_SETTLED_NS = 2_500_000_000
 
 _LAST_INTEGER = re.compile(r"(\d+)(?!.*\d)")
 
@@ -249,6 +252,10 @@ class FrameFolder(_Frames):
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
+    def stamp(self) -> str | None:
+        """See :func:`file_stamp`."""
+        return file_stamp([self.path / name for name in self.names])
+
     def digest(self) -> str:
         """BLAKE2 hash over the files' bytes in frame order; names and place do not count."""
         state = hashlib.blake2b(digest_size=16)
@@ -257,6 +264,24 @@ class FrameFolder(_Frames):
             state.update(len(content).to_bytes(8, "little"))
             state.update(content)
         return state.hexdigest()
+
+
+def file_stamp(paths: Iterable[Path]) -> str | None:
+    """What the file system says of some files, in order: place, size and times; other content has another stamp.
+
+    ``None`` if a file is missing, or was changed so lately that a further change might leave no trace in its times.
+    """
+    state = hashlib.blake2b(digest_size=16)
+    latest = 0
+    try:
+        for path in paths:
+            found = path.stat()
+            facts = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            latest = max(latest, found.st_mtime_ns, found.st_ctime_ns)
+            state.update(f"{path.absolute()} {facts}\n".encode(errors="surrogatepass"))
+    except OSError:
+        return None
+    return state.hexdigest() if time.time_ns() - latest > _SETTLED_NS else None
 
 
 def _number(name: str) -> int:
@@ -426,6 +451,10 @@ class VideoFile(_Frames):
         self._length, self.truncated = length, True
         self.close()
 
+    def stamp(self) -> str | None:
+        """See :func:`file_stamp`."""
+        return file_stamp([self.path])
+
     def digest(self) -> str:
         """BLAKE2 hash over the file's bytes."""
         with self.path.open("rb") as file:
@@ -519,6 +548,11 @@ class FrameSlice(_Frames):
         for index, frame in read_each(self._source, [self.start + i for i in inside]):
             yield index - self.start, frame
         yield from _one_by_one(self, wanted[len(inside) :])
+
+    def stamp(self) -> str | None:
+        """See :func:`file_stamp`; ``None`` if the source has none."""
+        whole = getattr(self._source, "stamp", lambda: None)()
+        return None if whole is None else f"{whole}-{self.start}-{self.stop}"
 
     def digest(self) -> str:
         """BLAKE2 hash over the source's content and the stretch."""

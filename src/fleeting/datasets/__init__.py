@@ -3,7 +3,7 @@
 from fleeting.datasets.base import Dataset, Problem, WrongFolderError
 from fleeting.datasets.casme2 import Casme2
 from fleeting.datasets.folder import Folder
-from fleeting.datasets.registry import list_datasets, load_clips, open_dataset, register_dataset
+from fleeting.datasets.registry import list_datasets, load_clips, load_with_problems, open_dataset, register_dataset
 from fleeting.datasets.samm import Samm
 from fleeting.datasets.schemes import (
     Discrepancy,
@@ -36,6 +36,7 @@ __all__ = [
     "list_datasets",
     "list_schemes",
     "load_clips",
+    "load_with_problems",
     "open_dataset",
     "published_counts",
     "register_dataset",

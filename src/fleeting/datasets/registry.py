@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fleeting.clips import Clip
-from fleeting.datasets.base import Dataset
+from fleeting.datasets.base import Dataset, Problem
 from fleeting.datasets.casme2 import Casme2
 from fleeting.datasets.folder import Folder
 from fleeting.datasets.samm import Samm
@@ -14,7 +14,7 @@ from fleeting.datasets.synthetic import Synthetic
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.plugins import load_announced
 
-__all__ = ["list_datasets", "load_clips", "open_dataset", "register_dataset"]
+__all__ = ["list_datasets", "load_clips", "load_with_problems", "open_dataset", "register_dataset"]
 
 Loader = Callable[[str], Dataset]
 
@@ -77,11 +77,17 @@ def load_clips(specs: Sequence[str]) -> list[Clip]:
     UsageError
         If there is none, one cannot be opened, all clips are unusable, or two clips would have the same key.
     """
+    return load_with_problems(specs)[0]
+
+
+def load_with_problems(specs: Sequence[str]) -> tuple[list[Clip], list[Problem]]:
+    """As :func:`load_clips`, with what was found wrong on the way."""
     if isinstance(specs, str):
         specs = [specs]
     if not specs:
         raise UsageError("no data set given; expected KIND:PATH, for instance synthetic:data/demo")
     clips: list[Clip] = []
+    problems: list[Problem] = []
     owner: dict[str, str] = {}
     for spec in specs:
         dataset = open_dataset(spec)
@@ -100,7 +106,8 @@ def load_clips(specs: Sequence[str]) -> list[Clip]:
                 )
             owner[clip.key] = spec
         clips += found
-    return clips
+        problems += dataset.problems
+    return clips, problems
 
 
 def _smic(subset: str) -> Loader:

@@ -34,9 +34,10 @@ _SEARCH_SIDE = 800
 _SMALL_SIDE = 480
 _GLANCE_SIDE = 320
 
-# Where dlib's detector puts the box of a face, by its landmarks: side and rise of the centre in root mean square
-# distances of the landmarks from their mean (mean of 144 frames; the single box is 7 % off, its sizes come in steps).
-_BOX_SIDE, _BOX_RISE = 2.80, 0.105
+# Where dlib's detector puts the box of a face, by brows, eyes, nose and mouth (hair and shadow hide jaws): its side,
+# and how far its centre lies below theirs, in root mean square distances of these landmarks from their mean. This is
+# the mean of 192 frames; a single box is 7 % off, for its sizes come in steps.
+_BOX_SIDE, _BOX_DROP = 3.38, 0.058
 _GOLDEN_ANGLE = 2.399963
 
 
@@ -101,11 +102,11 @@ class FaceDetector:
     Parameters
     ----------
     landmarks : path of another 68-point predictor; see :func:`landmark_file`.
-    boxes : landmarks are averaged over this many slightly moved boxes; 4 leave about half of the jitter of one, and 20
+    boxes : landmarks are averaged over this many slightly moved boxes; 5 leave about half of the jitter of one, and 20
         a third (``benchmarks/faces.py``).
     """
 
-    def __init__(self, landmarks: str | os.PathLike[str] | None = None, boxes: int = 4) -> None:
+    def __init__(self, landmarks: str | os.PathLike[str] | None = None, boxes: int = 5) -> None:
         if boxes < 1:
             raise UsageError(f"landmarks are averaged over at least 1 box, found {boxes}")
         self._path = landmarks
@@ -222,9 +223,10 @@ def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _settled(box: Box, points: NDArray[np.float64]) -> Box:
     """The box that the detector gives, on average, to a face with these landmarks; ``box`` if they are far from it."""
-    x, y = points.mean(0)
-    spread = float(np.sqrt(np.square(points - [x, y]).sum(1).mean()))
-    half, y = _BOX_SIDE * spread / 2, y - _BOX_RISE * spread
+    inner = points[17:]
+    x, y = inner.mean(0)
+    spread = float(np.sqrt(np.square(inner - [x, y]).sum(1).mean()))
+    half, y = _BOX_SIDE * spread / 2, y + _BOX_DROP * spread
     found = Box(round(x - half), round(y - half), round(x + half), round(y + half))
     wide = min(box.right, found.right) - max(box.left, found.left) + 1
     high = min(box.bottom, found.bottom) - max(box.top, found.top) + 1

@@ -5,6 +5,7 @@ Layout of a store::
     <root>/<recipe hash>/<clip key>.npy     the sequence
     <root>/<recipe hash>/<clip key>.json    how it came about; written last: without it there is no sequence
     <root>/<recipe hash>/manifest.json      the recipe and a row for each clip
+    <root>/digests/<stamp>                  the digest of files that have not changed since
 
 The recipe hash covers every field and the versions of what makes the pixels; the clip key covers the bytes of the
 frames and the annotations that were used. So a changed recipe, library, frame or annotation never meets an old
@@ -26,13 +27,15 @@ import numpy as np
 
 from fleeting.clips import Clip, clips_table
 from fleeting.errors import ClipReadError, FleetingError, NoFaceError, UsageError
-from fleeting.files import write_atomic, write_json
+from fleeting.files import write_atomic, write_json, write_text
 from fleeting.parallel import Progress, map_jobs
 from fleeting.sequences.recipe import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+    from fleeting.clips import FrameSource
 
 STORE_VARIABLE = "FLEETING_CACHE"
 
@@ -69,8 +72,24 @@ class SequenceStore:
 
     def key(self, clip: Clip) -> str:
         """32 hex digits over the frames' bytes and the annotations that shape a sequence."""
-        facts = [clip.frames.digest(), clip.onset, clip.apex, clip.offset, clip.fps]
+        facts = [self._digest(clip.frames), clip.onset, clip.apex, clip.offset, clip.fps]
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+
+    def _digest(self, frames: FrameSource) -> str:
+        """The frames' digest. Files are read once for all recipes, as long as their sizes and times stay."""
+        stamp: str | None = getattr(frames, "stamp", lambda: None)()
+        if stamp is None:
+            return frames.digest()
+        path = self.folder.parent / "digests" / stamp
+        try:
+            kept = path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            kept = ""
+        if len(kept) == 32:
+            return kept
+        digest = frames.digest()
+        write_text(path, digest)
+        return digest
 
     def path(self, key: str) -> Path:
         """Where the sequence with this key is kept."""
