@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.clips import Clip
-from fleeting.datasets import apply_scheme, left_out, load_clips, open_dataset
+from fleeting.datasets import apply_scheme, left_out, load_with_problems
 from fleeting.errors import CollapseWarning, FleetingError, UsageError
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
@@ -102,8 +102,8 @@ def prepare_clips(
     skipped: list[tuple[str, str, str, str]] = []
     notes: list[str] = []
     if clips is None:
-        clips = load_clips(config.data)
-        for problem in (problem for spec in config.data for problem in open_dataset(spec).problems):
+        clips, problems = load_with_problems(config.data)
+        for problem in problems:
             if problem.skipped:
                 skipped.append((problem.dataset, problem.subject, problem.clip, problem.reason))
             else:
