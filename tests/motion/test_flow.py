@@ -138,3 +138,31 @@ def test_histograms_of_oriented_flow_tell_directions_apart():
         oriented_histogram(flow, 1)
     with pytest.raises(UsageError, match="a flow"):
         main_direction(flow[..., 0])
+
+
+@given(st.integers(0, 10_000), st.floats(-2, 2), st.floats(-0.02, 0.02))
+@settings(max_examples=20)
+def test_the_similarity_is_that_of_weighted_least_squares(seed, shift, turn):
+    """Against the design matrix and numpy's solver, round by round."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[0:SIDE, 0:SIDE].astype(float)
+    flow = (
+        np.stack([shift - turn * yy, -shift + turn * xx], axis=2)
+        + _bump(2, -1)
+        + 0.2 * rng.standard_normal((SIDE, SIDE, 2))
+    )
+    flow = flow.astype(np.float32)
+    mask = (xx - 50) ** 2 + (yy - 45) ** 2 < 35**2
+    ys, xs = np.nonzero(mask & (xx % 2 == 0) & (yy % 2 == 0))
+    x, y = xs - SIDE / 2, ys - SIDE / 2
+    one, none = np.ones(len(x)), np.zeros(len(x))
+    design = np.vstack([np.stack([one, none, x, -y], 1), np.stack([none, one, y, x], 1)])
+    target, weights = np.concatenate([flow[ys, xs, 0], flow[ys, xs, 1]]).astype(float), one
+    for _ in range(8):
+        w = np.sqrt(np.tile(weights, 2))
+        a, b, c, d = np.linalg.lstsq(design * w[:, None], target * w, rcond=None)[0]
+        distance = np.hypot(*(target - design @ [a, b, c, d]).reshape(2, -1))
+        weights = np.clip(1 - (distance / (4 * max(np.median(distance), 0.01))) ** 2, 0, 1) ** 2
+    x, y = xx - SIDE / 2, yy - SIDE / 2
+    expected = np.stack([a + c * x - d * y, b + d * x + c * y], axis=2)
+    assert np.abs(fit_similarity(flow, mask) - expected).max() < 1e-4

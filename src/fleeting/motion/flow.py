@@ -108,24 +108,24 @@ def fit_similarity(
         return np.zeros_like(flow)
     scale = max(height, width) / 2
     x, y = (xs - width / 2) / scale, (ys - height / 2) / scale
-    ones, zeros = np.ones_like(x), np.zeros_like(x)
-    # u = a + c·x − d·y,  v = b + d·x + c·y
-    design = np.concatenate([np.stack([ones, zeros, x, -y], 1), np.stack([zeros, ones, y, x], 1)])
-    target = np.concatenate([flow[ys, xs, 0], flow[ys, xs, 1]]).astype(np.float64)
+    u, v = flow[ys, xs, 0].astype(np.float64), flow[ys, xs, 1].astype(np.float64)
     weights = np.ones(len(xs))
-    parameters = np.zeros(4)
+    a = b = c = d = 0.0
     for _ in range(rounds):
-        w = np.sqrt(np.concatenate([weights, weights]))
-        parameters = np.linalg.lstsq(design * w[:, None], target * w, rcond=None)[0]
-        rest = (target - design @ parameters).reshape(2, -1)
-        distance = np.hypot(rest[0], rest[1])
+        # u = a + c·x − d·y,  v = b + d·x + c·y: in closed form about the weighted means.
+        share = weights / weights.sum()
+        mx, my, mu, mv = (float(share @ of) for of in (x, y, u, v))
+        px, py = share * (x - mx), share * (y - my)
+        spread = float(px @ (x - mx) + py @ (y - my))
+        if spread > 0:
+            c, d = float(px @ u + py @ v) / spread, float(px @ v - py @ u) / spread
+        a, b = mu - c * mx + d * my, mv - d * mx - c * my
+        distance = np.hypot(u - (a + c * x - d * y), v - (b + d * x + c * y))
         cut = 4.0 * max(float(np.median(distance)), 0.01)
         weights = np.square(np.clip(1 - np.square(distance / cut), 0, 1))
         if weights.sum() < 8:
             break
-    yy, xx = np.mgrid[0:height, 0:width]
-    x, y = (xx - width / 2) / scale, (yy - height / 2) / scale
-    a, b, c, d = parameters
+    x, y = ((np.arange(width) - width / 2) / scale)[None], ((np.arange(height) - height / 2) / scale)[:, None]
     return np.stack([a + c * x - d * y, b + d * x + c * y], axis=2).astype(np.float32)
 
 
