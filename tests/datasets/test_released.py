@@ -379,7 +379,7 @@ def test_a_wrong_folder_says_what_it_looks_like(kind, casme2, samm, smic, tmp_pa
 
 def test_other_kinds_of_folders_are_recognised(tmp_path):
     write_frames(tmp_path / "SAMM_longvideos/006_1", "006_1_{:04d}.jpg", range(3))
-    with pytest.raises(WrongFolderError, match="SAMM Long Videos"):
+    with pytest.raises(WrongFolderError, match="samm-long:"):
         Samm(tmp_path)
     write_dataset(tmp_path / "plain", size=(70, 85), subjects=1, clips_per_subject=1, fps=25)
     with pytest.raises(WrongFolderError, match="synthetic:"):

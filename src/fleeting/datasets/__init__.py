@@ -2,9 +2,13 @@
 
 from fleeting.datasets.base import Dataset, Problem, WrongFolderError
 from fleeting.datasets.casme2 import Casme2
+from fleeting.datasets.casme_squared import CasmeSquared
 from fleeting.datasets.folder import Folder
+from fleeting.datasets.long import load_recordings
+from fleeting.datasets.recordings import Recordings
 from fleeting.datasets.registry import list_datasets, load_clips, load_with_problems, open_dataset, register_dataset
 from fleeting.datasets.samm import Samm
+from fleeting.datasets.samm_long import SammLong
 from fleeting.datasets.schemes import (
     Discrepancy,
     apply_scheme,
@@ -20,12 +24,15 @@ from fleeting.datasets.verification import Count, Verification
 
 __all__ = [
     "Casme2",
+    "CasmeSquared",
     "Count",
     "Dataset",
     "Discrepancy",
     "Folder",
     "Problem",
+    "Recordings",
     "Samm",
+    "SammLong",
     "Smic",
     "Synthetic",
     "Truth",
@@ -36,6 +43,7 @@ __all__ = [
     "list_datasets",
     "list_schemes",
     "load_clips",
+    "load_recordings",
     "load_with_problems",
     "open_dataset",
     "published_counts",

@@ -438,7 +438,8 @@ def recognise(tree: Tree) -> list[str]:
         ("casme2", lambda p: bool(p.above) and re.fullmatch(r"sub ?\d{1,2}", p.above[0], re.I) is not None),
         ("smic", lambda p: re.fullmatch(r"s\d{1,2}_(ne|po|su|sur)_\d+", p.name, re.I) is not None),
         ("samm", lambda p: re.fullmatch(r"\d{3}_\d+_\d+", p.name) is not None),
-        (":SAMM Long Videos, which is for spotting", lambda p: re.fullmatch(r"\d{3}_\d+", p.name) is not None),
+        ("samm-long", lambda p: re.fullmatch(r"\d{3}_\d+", p.name) is not None),
+        ("casme-squared", lambda p: re.fullmatch(r"\d{1,2}_\d{4}\D.*", p.name) is not None),
     ]
     found += [kind for kind, sign in signs if any(p.n_images and sign(p) for p in tree.places)]
     if (tree.root / "clips.csv").is_file():

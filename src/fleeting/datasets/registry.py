@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from fleeting.clips import Clip
 from fleeting.datasets.base import Dataset, Problem
 from fleeting.datasets.casme2 import Casme2
+from fleeting.datasets.casme_squared import CasmeSquared
 from fleeting.datasets.folder import Folder
+from fleeting.datasets.recordings import Recordings
 from fleeting.datasets.samm import Samm
+from fleeting.datasets.samm_long import SammLong
 from fleeting.datasets.smic import Smic
 from fleeting.datasets.synthetic import Synthetic
 from fleeting.errors import UsageError, unknown_choice
@@ -115,8 +118,11 @@ def _smic(subset: str) -> Loader:
 
 
 register_dataset("casme2", Casme2)
+register_dataset("casme-squared", CasmeSquared)
 register_dataset("folder", Folder)
+register_dataset("recordings", Recordings)
 register_dataset("samm", Samm)
+register_dataset("samm-long", SammLong)
 register_dataset("smic", Smic)
 register_dataset("smic-hs-e", _smic("HS-E"))
 register_dataset("smic-vis", _smic("VIS"))

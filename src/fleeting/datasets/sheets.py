@@ -11,7 +11,7 @@ from typing import Any
 
 from fleeting.errors import FleetingError
 
-__all__ = ["Sheet", "SheetError", "frame_number", "is_table", "read_sheets"]
+__all__ = ["Sheet", "SheetError", "frame_number", "is_table", "read_cells", "read_sheets"]
 
 TABLE_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods", ".csv")
 HEADER_WITHIN = 60
@@ -84,6 +84,17 @@ def read_sheets(path: Path, columns: Mapping[str, Sequence[str]], optional: Iter
         return found
     missing = f"no sheet with the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}" if lacking else "no rows"
     raise SheetError(f"{path}: {missing}; expected a table with {', '.join(n[0] for n in required.values())}")
+
+
+def read_cells(path: Path) -> list[tuple[str, list[list[str]]]]:
+    """All sheets of a spreadsheet without headers: name and rows of stripped text.
+
+    Raises
+    ------
+    SheetError
+        If the file cannot be read.
+    """
+    return list(_pages(path))
 
 
 def frame_number(text: str) -> int | None:

@@ -25,7 +25,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 
-from fleeting.clips import Clip, FrameFolder
+from fleeting.clips import Clip, Event, FrameFolder, Recording
 from fleeting.datasets.base import Problem, WrongFolderError
 from fleeting.datasets.disk import Place, ReleasedDataset, Row
 from fleeting.datasets.facts import documented
@@ -116,6 +116,25 @@ class Smic(ReleasedDataset):
         """All annotated expressions of one of its clips, as ``(onset, offset)``; 0-based, the offset included."""
         self.clips()
         return list(self._expressions.get(clip.key, []))
+
+    def recordings(self) -> list[Recording]:
+        """The longer clips with all their expressions, for spotting; none for the clips that are cut to one.
+
+        All of them are micro-expressions, however long: SMIC was coded so.
+        """
+        if not self.annotated:
+            return []
+        return [
+            Recording(
+                clip.dataset,
+                clip.subject,
+                clip.name,
+                clip.frames,
+                self.fps,
+                tuple(Event(onset, None, offset, "micro", clip.emotion) for onset, offset in self.expressions(clip)),
+            )
+            for clip in self.clips()
+        ]
 
     def _find(self, place: Place) -> tuple[str, str, str] | None:
         match = _CLIP.fullmatch(place.name)
