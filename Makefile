@@ -3,17 +3,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KERAS := .venv-bench
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CLIPS := demo/clips
 HELD_OUT := demo/held-out
 RUN := demo/run
 
-.PHONY: demo test lint format clean help
+.PHONY: demo test bench lint format clean help
 
 help:
 	@echo "make demo    install, run the whole chain on synthetic clips, leave a report in $(RUN)/report.html"
 	@echo "make test    lint, types, architecture, tests"
+	@echo "make bench   speed and memory beside Keras with TensorFlow, which it installs apart; takes an hour"
 	@echo "make format  rewrite the code in the house style"
 	@echo "make clean   remove what was installed and made"
 
@@ -49,6 +51,18 @@ test: $(VENV)/.installed-test
 	-@$(BIN)/python tests/data/fetch_videos.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
+# Beside our own environment, whose versions TensorFlow must not decide.
+$(KERAS)/.installed: pyproject.toml | $(BIN)/python
+	$(PYTHON) -m venv $(KERAS)
+	$(KERAS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(KERAS)/bin/python -m pip install --quiet --group bench
+	@touch $@
+
+bench: $(VENV)/.installed $(KERAS)/.installed
+	$(BIN)/python benchmarks/steps.py --keras-python $(KERAS)/bin/python
+	$(BIN)/python benchmarks/table4.py
+	$(BIN)/python benchmarks/costs.py
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,4 +74,4 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(KERAS) demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

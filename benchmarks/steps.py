@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 
@@ -42,16 +42,22 @@ def start(stack, network, arguments):
     return Worker([python, f"_{side}_worker.py", setup], arguments.core, environment)
 
 
-def measure(network, arguments):
+def refer(network, path, arguments):
+    """Write weights, an input and its outputs for all stacks to agree with; return the peak of the core."""
+    with closing(start("fleeting-plain", network, arguments)) as worker:
+        worker.ask("export", path=str(path))
+        return worker.ask("peak_gflops")
+
+
+def measure(network, path, arguments):
     """Milliseconds of each round, and MiB, by stack and column."""
     found = {stack: {column: [] for column in COLUMNS} for stack in arguments.stacks}
     with ExitStack() as cleanup:
         workers = {}
         for stack in arguments.stacks:
-            workers[stack] = start(stack, network, arguments)
-            cleanup.callback(workers[stack].close)
+            workers[stack] = cleanup.enter_context(closing(start(stack, network, arguments)))
             print(f"- `{stack}`: {workers[stack].about}", end="", flush=True)
-            print(f"; outputs agree to {agree(workers[stack], network, arguments):.0e}", flush=True)
+            print(f"; outputs agree to {agree(workers[stack], network, path):.0e}", flush=True)
         for column in COLUMNS:
             # As often as fits into a moment, from first tries that also warm up.
             times = {
@@ -63,9 +69,7 @@ def measure(network, arguments):
                 for stack in arguments.stacks[turn:] + arguments.stacks[:turn]:
                     found[stack][column].append(median(run(workers[stack], column, times[stack])))
     for stack in arguments.stacks:
-        with ExitStack() as cleanup:
-            worker = start(stack, network, arguments)
-            cleanup.callback(worker.close)
+        with closing(start(stack, network, arguments)) as worker:
             found[stack]["peak"] = worker.ask("train", steps=3)["peak"]
     return found
 
@@ -76,12 +80,7 @@ def run(worker, column, times):
     return worker.ask("infer", batch=int(column.removeprefix("infer")), times=times)["ms"]
 
 
-def agree(worker, network, arguments):
-    path = Path(arguments.folder) / f"{network.name}.npz"
-    if not path.exists():
-        reference = start("fleeting-plain", network, arguments)
-        reference.ask("export", path=str(path))
-        reference.close()
+def agree(worker, network, path):
     difference = worker.ask("agree", path=str(path))["difference"]
     if not difference <= TOLERANCE:
         raise SystemExit(f"{network.name}: outputs differ by {difference:.1e} for the same weights; nothing to compare")
@@ -150,16 +149,15 @@ def main(argv=None):
     arguments.keras_python = arguments.keras_python.absolute()
     if not arguments.stacks:
         raise SystemExit("no stack is left to measure")
-    with tempfile.TemporaryDirectory() as arguments.folder:
-        for number, name in enumerate(arguments.models):
+    print("One core, one thread.")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.models:
             network = NETWORKS[name].at(**SMALL) if arguments.small else NETWORKS[name]
-            if not number:
-                worker = start("fleeting", network, arguments)
-                peak = worker.ask("peak_gflops")
-                worker.close()
-                print(f"One core, one thread. Peak of the core: {peak['gflops']:.0f} GFLOP/s ({peak['how']}).")
+            path = Path(folder) / f"{name}.npz"
             print(f"\n## {name}, grey {network.shape}, batch {network.batch}\n")
-            report(network, measure(network, arguments), peak["gflops"])
+            peak = refer(network, path, arguments)
+            print(f"- peak of the core: {peak['gflops']:.0f} GFLOP/s ({peak['how']})")
+            report(network, measure(network, path, arguments), peak["gflops"])
 
 
 if __name__ == "__main__":

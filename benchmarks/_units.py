@@ -1,0 +1,39 @@
+"""Units as experiments run them, on random clips: what a step costs does not depend on the pixels."""
+
+import numpy as np
+
+from fleeting.experiments.unit import UnitJob
+
+CLASSES = ("happy", "disgust", "surprise")
+
+
+def write_clips(folder, shape, count):
+    """Files of ``uint8`` (T, H, W, C)."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        paths.append(folder / f"{number}.npy")
+        np.save(paths[-1], rng.integers(0, 256, shape, dtype=np.uint8))
+    return tuple(paths)
+
+
+def unit(folder, model, training, shape, paths, labels, train, test, fold=0):
+    """A job that trains on some of the clips and predicts others, without motion."""
+    frames, height, width, channels = shape
+    return UnitJob(
+        key=f"fold{fold}",
+        fold=fold,
+        seed=0,
+        folder=folder / f"fold{fold}",
+        paths=paths,
+        labels=tuple(labels),
+        rows=tuple(("random", str(number), str(number)) for number in range(len(paths))),
+        classes=CLASSES,
+        train=tuple(int(i) for i in train),
+        test=tuple(int(i) for i in test),
+        model=model,
+        shape={"n_classes": 3, "n_frames": frames, "height": height, "width": width, "in_channels": channels},
+        model_options={},
+        training=training,
+        recipe={},
+    )
