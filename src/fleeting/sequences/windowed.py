@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from fleeting.clips import read_each
-from fleeting.errors import ClipReadError, FrameReadError
+from fleeting.errors import ClipReadError, FrameReadError, UsageError
 from fleeting.faces import default_detector, find_reference
+from fleeting.motion import MICRO_BAND, interpolate_frames, magnify_motion
 from fleeting.sequences.recipe import BuiltSequence, Recipe
 from fleeting.sequences.steps import Step, boxed
 from fleeting.sequences.windows import apex_window, initial_window
@@ -27,6 +28,8 @@ __all__ = ["FrameView", "WindowedRecipe", "grey", "ordinal"]
 
 # A clip with more unreadable frames than this says nothing reliable about motion.
 MAX_UNREADABLE_SHARE = 0.25
+# The onset frame is magnified with the window unless it lies further before it than this many seconds.
+MAGNIFIED_BEFORE = 1.0
 
 
 class FrameView(ABC):
@@ -58,6 +61,11 @@ class WindowedRecipe(Recipe):
 
     A subclass writes :meth:`_view`. Finding the reference frame and the apex, choosing the window, reading frames and
     standing in for those that cannot be read is done here.
+
+    Two steps that neither paper has can be added, both from :mod:`fleeting.motion`. ``interpolation="tim"`` takes the
+    frames from onset to offset (with ``window="initial"`` and no annotation the whole clip) and resamples them to
+    ``frames`` by the temporal interpolation model. ``magnify`` is the factor ``α`` of Eulerian magnification: what varies
+    with the frequencies of micro-expressions becomes about ``1 + α`` times as large.
     """
 
     window: Literal["apex", "initial"] = "apex"
@@ -65,9 +73,24 @@ class WindowedRecipe(Recipe):
     step: int = Field(default=1, ge=1, le=100, description="take every n-th frame")
     alignment: Literal["reference", "per-frame"] = "reference"
     missing_apex: Literal["spotted", "middle"] = "spotted"
+    interpolation: Literal["none", "tim"] = "none"
+    magnify: float = Field(default=0.0, ge=0, le=100, description="times by which small motions grow, less one")
 
     #: Whether the view needs a face; a recipe that shows whole frames does not.
     needs_face: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _interpolation_takes_every_frame(self) -> Self:
+        if self.interpolation == "tim" and self.step != 1:
+            raise ValueError("interpolation='tim' takes every frame from onset to offset; leave step at 1")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_steps(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A recipe that does not use the later steps is the recipe it was before there were any, hash and all."""
+        fields: dict[str, Any] = handler(self)
+        unused = {"interpolation": "none", "magnify": 0.0}
+        return {name: value for name, value in fields.items() if name not in unused or value != unused[name]}
 
     def _view(
         self,
@@ -148,11 +171,15 @@ class WindowedRecipe(Recipe):
             for title, picture in shown:
                 stages.setdefault(title, []).append(picture)
         made = [Step(title, tuple(images), tuple(captions)) for title, images in stages.items()]
-        labels = [str(int(i)) for i in plan.indexes]
+        shown_at = plan.indexes.astype(np.float64)
+        if self.interpolation == "tim":
+            shown_at = np.linspace(shown_at[0], shown_at[-1], self.frames)
+        labels = [f"{at:.1f}".removesuffix(".0") for at in shown_at]
         if self.motion == "difference":
             labels = [f"onset {plan.onset}", *labels]
-        centre_at = len(labels) - self.frames + self.frames // 2
-        marks = {centre_at: "apex"} if self.window == "apex" and int(plan.indexes[self.frames // 2]) == centre else {}
+        at_apex = int(np.abs(shown_at - centre).argmin()) if self.interpolation == "tim" else self.frames // 2
+        is_there = self.window == "apex" and abs(shown_at[at_apex] - centre) <= (self.interpolation == "tim")
+        marks = {len(labels) - self.frames + at_apex: "apex"} if is_there else {}
         tagged = tuple(f"{label} · {marks[k]}" if k in marks else label for k, label in enumerate(labels))
         return [*made, Step("Sequence", tuple(sequence), tagged, sequence=True)]
 
@@ -163,6 +190,8 @@ class WindowedRecipe(Recipe):
     def _window_sentence(self) -> str:
         every = "" if self.step == 1 else f", every {ordinal(self.step)} one"
         where = "around the apex" if self.window == "apex" else "from the start of the clip"
+        if self.interpolation == "tim":
+            where = "made from those between onset and offset by the temporal interpolation model (Zhou et al. 2011)"
         return f"{self.frames} {self.color} frames of {self.width}×{self.height} pixels {where}{every}."
 
     def _face_sentence(self) -> str:
@@ -171,9 +200,14 @@ class WindowedRecipe(Recipe):
         return "The face is found in every frame."
 
     def _motion_sentences(self) -> list[str]:
+        grown = (
+            [f"Motions of micro-expressions are magnified (Eulerian, α = {self.magnify:g}; the paper: they are not)."]
+            if self.magnify
+            else []
+        )
         if self.motion == "none":
-            return []
-        return ["The network sees each frame's difference from the onset frame (the paper: the frames)."]
+            return grown
+        return [*grown, "The network sees each frame's difference from the onset frame (the paper: the frames)."]
 
     def _plan(self, clip: Clip, detector: FaceDetector) -> _Plan:
         notes = _gap_notes(clip)
@@ -199,7 +233,15 @@ class WindowedRecipe(Recipe):
                     reference = find_reference(clip.frames, onset, detector, clip.key)
             else:
                 apex = length // 2
-        if self.window == "apex" and apex is not None:
+        if self.interpolation == "tim":
+            offset = _inside(clip.offset, length, "offset", notes)
+            if offset is None and self.window == "apex" and apex is not None and apex > (onset or 0):
+                offset = min(length - 1, 2 * apex - (onset or 0))
+                notes.append(
+                    f"no offset is known; frame {offset}, as long after the apex as the onset is before, is taken"
+                )
+            indexes = np.arange(onset or 0, max(onset or 0, length - 1 if offset is None else offset) + 1)
+        elif self.window == "apex" and apex is not None:
             indexes = apex_window(length, apex, self.frames, step=self.step, fill=self.fill)
         else:
             indexes = initial_window(length, self.frames, step=self.step)
@@ -222,8 +264,9 @@ class WindowedRecipe(Recipe):
 
     def _read(self, clip: Clip, plan: _Plan, view: FrameView, detector: FaceDetector) -> NDArray[np.uint8]:
         needed = np.concatenate([[plan.onset], plan.indexes]) if self.motion == "difference" else plan.indexes
+        whole = self._magnified_stretch(clip, plan, needed) if self.magnify else needed
         cut: dict[int, NDArray[np.uint8]] = {}
-        wanted = sorted({int(i) for i in needed})
+        wanted = sorted({int(i) for i in (*whole, *needed)})
         bad: list[int] = []
         current = view
         held = {plan.reference.index: plan.reference.image} if plan.reference else {}
@@ -246,8 +289,38 @@ class WindowedRecipe(Recipe):
             plan.notes.append(f"frames {', '.join(map(str, bad))} cannot be read; a neighbour stands in")
         good = np.array(sorted(cut))
         nearest = {i: int(good[np.abs(good - i).argmin()]) for i in wanted}
+        if self.magnify:
+            cut |= self._magnified(clip, whole, np.stack([cut[nearest[int(i)]] for i in whole]))
+            nearest |= {int(i): int(i) for i in whole}
         stacked = np.stack([cut[nearest[int(i)]] for i in needed])
+        if self.interpolation == "tim":
+            before, window = stacked[: len(needed) - len(plan.indexes)], stacked[len(needed) - len(plan.indexes) :]
+            stacked = np.concatenate([before, interpolate_frames(window, self.frames)])
         return np.ascontiguousarray(stacked[..., None] if stacked.ndim == 3 else stacked)
+
+    def _magnified_stretch(self, clip: Clip, plan: _Plan, needed: NDArray[np.int64]) -> NDArray[np.int64]:
+        """All frames from the first that is needed to the last: a band of frequencies wants time without holes."""
+        if clip.fps is None:
+            raise ClipReadError(
+                f"{clip.key}: its frame rate is unknown, which magnification needs; give it, or leave it out"
+            )
+        first = int(plan.indexes.min())
+        if first - int(needed.min()) <= MAGNIFIED_BEFORE * clip.fps:
+            first = int(needed.min())
+        else:
+            plan.notes.append("the onset lies too far before the window to be magnified with it")
+        return np.arange(first, int(needed.max()) + 1)
+
+    def _magnified(
+        self, clip: Clip, indexes: NDArray[np.int64], frames: NDArray[np.uint8]
+    ) -> dict[int, NDArray[np.uint8]]:
+        fps = float(clip.fps or 0)
+        band = (MICRO_BAND[0], min(MICRO_BAND[1], fps / 2))
+        try:
+            made = magnify_motion(frames, fps, alpha=self.magnify, band=band)
+        except UsageError as exc:
+            raise ClipReadError(f"{clip.key}: its window cannot be magnified: {exc}") from exc
+        return {int(index): frame for index, frame in zip(indexes, made, strict=True)}
 
 
 def _gap_notes(clip: Clip) -> list[str]:
