@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from fleeting._version import __version__
 from fleeting.app.common import config_from, given, observer_on, recipe_from
 from fleeting.app.data import data_app
+from fleeting.app.long import synth_long
 from fleeting.app.screen import Screen
 from fleeting.app.spot import benchmark_spotting, spot
 from fleeting.app.study import study_app, sweep
@@ -33,6 +34,7 @@ app = App(
 
 app.command(data_app)
 app.command(study_app)
+app.command(synth_long, sort_key=1.2)
 app.command(sweep, sort_key=5.2)
 app.command(spot, sort_key=4.8)
 app.command(benchmark_spotting, sort_key=5.3)
