@@ -31,7 +31,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     noisy = [np.clip(frame + rng.normal(0, 2, frame.shape), 0, 255).round().astype(np.uint8) for _ in range(30)]
     print("Landmarks of 30 copies of one frame with sensor noise (sigma 2 of 255)")
-    for boxes in (1, 20):
+    for boxes in (1, 5, 20):
         detector = FaceDetector(boxes=boxes)
         points = np.array([detector.landmarks(copy) for copy in noisy])
         distance = np.linalg.norm(points.mean(0)[36:42].mean(0) - points.mean(0)[42:48].mean(0))
