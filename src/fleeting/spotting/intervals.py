@@ -41,13 +41,14 @@ class IntervalSettings:
     head_share : how much motion of the skin is laid to the head, for each pixel that the head turns meanwhile.
     residual_share : how many times the flow that no motion of the head explains.
     residual_limit : with more than that unexplained a frame does not show the face well enough to be used.
-    busy : so many other turning points nearby in the same part of the face mean speech or the like, no expression.
+    busy : so many other turning points within 1.2 s in the same part of the face mean speech or the like, no expression.
+    busy_share : how high they have to be, as a share of the expression's height.
     """
 
     lag: float = 0.15
     macro_lag: float = 0.5
     floor: float = 0.12
-    contrast: float = 3.0
+    contrast: float = 3.5
     around: float = 2.5
     macro_limit: float = 3.5
     return_share: float = 0.5
@@ -55,6 +56,7 @@ class IntervalSettings:
     residual_share: float = 1.0
     residual_limit: float = 1.0
     busy: int = 3
+    busy_share: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -279,7 +281,7 @@ def _is_busy(
         for low, high in sides:
             side = course[max(0, low) : max(0, high)]
             for sign in (1, -1):
-                turns += len(find_peaks(sign * side, prominence=0.3 * height)[0]) if len(side) > 2 else 0
+                turns += len(find_peaks(sign * side, prominence=s.busy_share * height)[0]) if len(side) > 2 else 0
         if turns >= s.busy:
             return True
     return False
