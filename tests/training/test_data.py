@@ -67,7 +67,8 @@ def test_statistics_and_batches_are_those_of_float64_arithmetic(motion, data):
     batch = HostBatches(samples, found).take(everything(samples))
     expected = ((x - found.mean) / found.std).transpose(0, 4, 1, 2, 3)
     assert batch.dtype == torch.float32
-    np.testing.assert_allclose(batch.numpy(), expected, rtol=1e-5, atol=1e-5)
+    # The mean itself is rounded to float32, and divided by the deviation the rounding grows.
+    np.testing.assert_allclose(batch.numpy(), expected, rtol=1e-5, atol=2e-5 / min(1.0, *found.std))
     assert batch.is_contiguous()
 
 

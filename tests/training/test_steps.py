@@ -139,15 +139,7 @@ def test_on_a_cpu_steps_are_eager(clips):
     assert train(build("model_b"), pictures("model_b"), [0, 1] * 5, TrainingConfig(epochs=1)).steps == "eager"
 
 
-_WAITS = pytest.mark.xfail(
-    strict=True, raises=RuntimeError, reason="its block asks the host for the sign of gamma on every device"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=_WAITS) if name in ("model_a", "model_c", "split_model") else name for name in SIZES],
-)
+@pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam", "decay": 0.1, "clip_norm": 0.5}])
 def test_a_step_off_the_cpu_waits_for_no_value_and_mixes_no_devices(name, changes):
     """On the device "meta" tensors have no values, so whatever asks for one fails, as it would in a capture."""

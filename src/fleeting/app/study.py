@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -34,6 +34,7 @@ LookAlike = Annotated[
     bool, Parameter(negative="", help="Run on synthetic look-alikes of the sets' true size instead of the real sets.")
 ]
 Scale = Annotated[float, Parameter(help="Share of the look-alikes' true size.")]
+Device = Annotated[Literal["cpu", "cuda", "auto"], Parameter(help="Where to train.")]
 Cache = Annotated[Path | None, Parameter(name="--cache", help="Folder of prepared sequences.")]
 Seed = Annotated[int, Parameter(help="Of splits and weights.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
@@ -53,6 +54,7 @@ def talluri2022(
     columns: Columns = None,
     epochs: Epochs = None,
     seed: Seed = 0,
+    device: Device = "cpu",
     cache: Cache = None,
     jobs: Jobs = 0,
     json: AsJson = False,
@@ -78,6 +80,7 @@ def talluri2022(
         look_alike,
         scale,
         {"only": only, "columns": columns, "epochs": epochs, "seed": seed},
+        device,
         cache,
         jobs,
         Screen(quiet, json),
@@ -95,6 +98,7 @@ def irawan2023(
     columns: Columns = None,
     epochs: Epochs = None,
     seed: Seed = 0,
+    device: Device = "cpu",
     cache: Cache = None,
     jobs: Jobs = 0,
     json: AsJson = False,
@@ -116,6 +120,7 @@ def irawan2023(
         look_alike,
         scale,
         {"only": only, "columns": columns, "epochs": epochs, "seed": seed},
+        device,
         cache,
         jobs,
         Screen(quiet, json),
@@ -129,6 +134,7 @@ def _conduct(
     look_alike: bool,
     scale: float,
     options: dict[str, Any],
+    device: str,
     cache: Path | None,
     jobs: int,
     screen: Screen,
@@ -157,7 +163,9 @@ def _conduct(
         planned = study.plan()
         epochs = max((run.config.training.epochs for run in planned), default=1)
         screen.say(f"{len(planned)} runs")
-        result = run_study(study, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, epochs))
+        result = run_study(
+            study, out, jobs=jobs, store=cache, device=device, observer=observer_on(screen, bars, epochs)
+        )
     page = _pages(result.path)
     screen.show(f"Report: {page}")
     screen.dump({"study": str(result.path), "report": str(page), "tables": sorted(result.tables)})
@@ -192,6 +200,7 @@ def sweep(
     motion: str | None = None,
     epochs: int | None = None,
     seed: Seed = 0,
+    device: Device = "cpu",
     cache: Cache = None,
     jobs: Jobs = 0,
     json: AsJson = False,
@@ -239,7 +248,7 @@ def sweep(
         protocol or shipped.get("protocol", "stratified-kfold"),
         str(seed),
         False,
-        "cpu",
+        device,
     )
     with screen.bar() as bars:
         tables = run_sweep(

@@ -23,6 +23,7 @@ from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
 from fleeting.experiments.runner import Begun, Observer, Prepared, begin, prepare_clips, run_units
 from fleeting.files import write_csv, write_json
+from fleeting.training.device import device_for
 
 if TYPE_CHECKING:
     import os
@@ -135,8 +136,15 @@ class Collection:
         Returns
         -------
         What came of each run, by name.
+
+        Raises
+        ------
+        UsageError
+            Before anything is done, if the device of a run is absent.
         """
         observer = observer or Observer()
+        for plan in planned:
+            device_for(plan.config.training, plan.config.device)
         shared: dict[tuple[Any, ...], Prepared] = {}
         begun: dict[str, Begun] = {}
         for plan in planned:

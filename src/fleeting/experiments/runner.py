@@ -29,6 +29,7 @@ from fleeting.parallel import Progress, map_jobs, resolve_jobs
 from fleeting.protocols import create_protocol, folds_of, split_notes
 from fleeting.sequences import Recipe, SequenceSet, film_strip, prepare
 from fleeting.training import keep_memory
+from fleeting.training.device import device_for, resolve_device
 
 if TYPE_CHECKING:
     import os
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLES_PER_CLASS = 2
+# One unit leaves most of a card idle; with more than a few they only queue.
+UNITS_A_CARD = 4
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,8 @@ def evaluate(
     config : what is run.
     out : the run folder. Asking again for the same run resumes it.
     clips : the clips, if they do not come from ``config.data``.
-    jobs : processes for preprocessing and for units, one thread each; 0 or ``None`` for one a core. It does not change
-        the result.
+    jobs : processes for preprocessing and for units, one thread each; 0 or ``None`` for one a core, for units on CUDA
+        up to four, which share the card. It does not change the result.
     store : root of the sequence store; see :func:`fleeting.sequences.store.default_store`.
     observer : what is told of the progress.
     samples : write a few film strips into the run folder for the report. They show faces.
@@ -231,8 +234,9 @@ def begin(
     """
     observer = observer or Observer()
     run = RunFolder(out)
-    # A misspelt option is to be told before sequences are made for minutes.
+    # A misspelt option or an absent card is to be told before sequences are made for minutes.
     protocol = create_protocol(config.protocol, **config.protocol_options)
+    device_for(config.training, config.device)
     prepared = prepared or prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
     table = sequences.table()
@@ -487,7 +491,7 @@ def run_units(
     ----------
     todo : units that are not finished.
     n_units : all units, for the progress.
-    jobs : processes, one thread each; 0 or ``None`` for one a core.
+    jobs : processes, one thread each; 0 or ``None`` for one a core, on CUDA for up to four, which share the card.
     observer : what is told of the progress.
     keep_going : return what failed instead of raising.
 
@@ -511,7 +515,11 @@ def run_units(
     progress = observer.units
     if progress is not None:
         progress(before, n_units)
-    parallel = min(resolve_jobs(jobs), len(todo)) > 1
+    jobs = _processes(todo, jobs)
+    parallel = min(jobs, len(todo)) > 1
+    if parallel:
+        # The longest first, so that no core is left with one of them at the end.
+        todo = sorted(todo, key=lambda job: len(job.train) * job.training.epochs, reverse=True)
     with _listening(observer.epoch, parallel) as events:
         for done, (_, result) in enumerate(
             map_jobs(_run_in_worker, todo, jobs=jobs, initializer=_start_worker, initargs=(events,)), start=1
@@ -524,6 +532,12 @@ def run_units(
         reasons = "; ".join(f"{key}: {reason}" for key, reason in list(failed.items())[:3])
         raise FleetingError(f"{len(failed)} of {n_units} units failed, the others are kept. {reasons}")
     return failed
+
+
+def _processes(todo: Sequence[UnitJob], jobs: int | None) -> int:
+    if not jobs and any(resolve_device(device).type == "cuda" for device in {job.device for job in todo}):
+        return UNITS_A_CARD
+    return resolve_jobs(jobs)
 
 
 def train_on_all(
@@ -547,6 +561,7 @@ def train_on_all(
     The folder.
     """
     observer = observer or Observer()
+    device_for(config.training, config.device)
     prepared = prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
     folder = Path(out)

@@ -122,6 +122,8 @@ def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
             "epoch": result.collapse.epoch,
         },
         "majority": {"class": majority.label, "accuracy": majority.accuracy},
+        "device": result.device,
+        "steps": result.steps,
         "seconds": round(time.perf_counter() - start, 3),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -166,6 +166,7 @@ def run_study(
     *,
     jobs: int | None = 1,
     store: str | os.PathLike[str] | None = None,
+    device: str = "cpu",
     observer: Observer | None = None,
 ) -> StudyResult:
     """Conduct a study and write its tables; asking again resumes it.
@@ -174,8 +175,9 @@ def run_study(
     ----------
     study : for instance ``Talluri2022(sets={"smic": "smic:PATH"})``.
     out : the study's folder; :func:`fleeting.reports.render_report` makes its page.
-    jobs : processes, one thread each; 0 or ``None`` for one a core.
+    jobs : processes, one thread each; 0 or ``None`` for one a core, on CUDA for up to four, which share the card.
     store : root of the sequence store.
+    device : ``"cpu"``, ``"cuda"`` or ``"auto"``.
     observer : what is told of the progress.
 
     Raises
@@ -196,7 +198,7 @@ def run_study(
         }
     )
     clips = study.clips()
-    planned = study.plan()
+    planned = [replace(one, config=one.config.model_copy(update={"device": device})) for one in study.plan()]
     if not planned:
         raise FleetingError(
             f"study {study.name}: nothing to run with {', '.join(study.sets)} and {', '.join(study.only) or 'all parts'}"

@@ -18,7 +18,10 @@ from pydantic import (
 from fleeting.errors import UsageError
 from fleeting.models import model_info
 
-__all__ = ["TrainingConfig"]
+__all__ = ["GPU_ONLY", "TrainingConfig"]
+
+#: Fields whose other values than the default need a CUDA device.
+GPU_ONLY = ("precision", "layout")
 
 
 class TrainingConfig(BaseModel):
@@ -83,7 +86,7 @@ class TrainingConfig(BaseModel):
     def _plainly(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What only a GPU knows is left out where it is not used, so that a run is the same run whatever else exists.
         fields: dict[str, Any] = handler(self)
-        for name in ("precision", "layout"):
+        for name in GPU_ONLY:
             if fields.get(name) == type(self).model_fields[name].default:
                 del fields[name]
         return fields

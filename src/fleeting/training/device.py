@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from fleeting.errors import UsageError, unknown_choice
+from fleeting.training.config import GPU_ONLY, TrainingConfig
 
-__all__ = ["keep_memory", "repeatable", "require_gpu_options", "resolve_device"]
+__all__ = ["device_for", "keep_memory", "repeatable", "resolve_device"]
 
 
 def resolve_device(device: str) -> torch.device:
@@ -35,21 +36,22 @@ def resolve_device(device: str) -> torch.device:
     return torch.device("cuda" if present and device != "cpu" else "cpu")
 
 
-def require_gpu_options(device: torch.device, **options: tuple[str, str]) -> None:
-    """Refuse options that only CUDA has on another device.
-
-    Parameters
-    ----------
-    options : by name, what was found and what every device knows.
+def device_for(config: TrainingConfig, device: str) -> torch.device:
+    """The same as :func:`resolve_device`, if it has all that a training asks for.
 
     Raises
     ------
     UsageError
-        Names the option.
+        If the device is unknown or absent, or the precision or layout is one that only CUDA has.
     """
-    for name, (found, everywhere) in options.items():
-        if device.type != "cuda" and found != everywhere:
-            raise UsageError(f"{name}: found {found!r}, which needs device 'cuda'; on a CPU it is {everywhere!r} only")
+    found = resolve_device(device)
+    for name in GPU_ONLY:
+        asked, everywhere = getattr(config, name), TrainingConfig.model_fields[name].default
+        if found.type != "cuda" and asked != everywhere:
+            raise UsageError(
+                f"{name}: found {asked!r}, which needs device 'cuda'; on a CPU there is {everywhere!r} only"
+            )
+    return found
 
 
 @contextmanager

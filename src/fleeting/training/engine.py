@@ -39,7 +39,7 @@ from fleeting.training.data import (
     make_batches,
     measure,
 )
-from fleeting.training.device import repeatable, require_gpu_options, resolve_device
+from fleeting.training.device import device_for, repeatable, resolve_device
 from fleeting.training.optim import build_optimizer
 from fleeting.training.steps import Step, Steps, make_steps
 
@@ -151,8 +151,7 @@ def train(
     spec = _spec_of(model)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed: found {seed!r}; expected a whole number of at least 0")
-    where = resolve_device(device)
-    require_gpu_options(where, precision=(config.precision, "float32"), layout=(config.layout, "channels_first"))
+    where = device_for(config, device)
     labels, names = encode_labels(y, len(X), spec.shape.n_classes, classes)
     samples = Samples(X, spec, config.motion)
     if len(np.unique(labels)) < 2:
