@@ -16,9 +16,9 @@ def test_spot_writes_scores_and_a_figure(small_set, tmp_path, capsys):
     assert "Apex: frame" in out and " s; motion" in out
     rows = list(csv.DictReader(scores.read_text(encoding="utf-8").splitlines()))
     frame = int(out.split("frame ")[1].split()[0])
-    best = max(rows, key=lambda row: float(row["score"]))
-    assert int(best["frame"]) == frame
-    assert float(best["seconds"]) == pytest.approx(frame / 60, abs=1e-4)
+    (apex,) = (row for row in rows if int(row["frame"]) == frame)
+    assert float(apex["score"]) > 0.95 * max(float(row["score"]) for row in rows)
+    assert float(apex["seconds"]) == pytest.approx(frame / 60, abs=1e-4)
     assert figure.stat().st_size > 5_000
 
 

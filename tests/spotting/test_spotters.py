@@ -15,6 +15,7 @@ from fleeting.spotting import (
     spot_in,
     spotter_info,
 )
+from fleeting.spotting.course import peak_near
 from fleeting.spotting.liong2015 import lbp_changes, local_peaks
 from fleeting.synthesis import make_clip
 
@@ -152,6 +153,19 @@ def test_apex_and_onset_are_read_from_scores():
             spot_in(wrong)
     with pytest.raises(UsageError, match="one of the 2"):
         spot_in([0, 1], 2)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.floats(5, 34), st.integers(2, 8), st.integers(-3, 3), st.integers(0, 1000))
+def test_a_peak_is_found_more_exactly_than_its_highest_score(top, reach, off, seed):
+    frames = np.arange(40)
+    clean = 5 - 0.01 * (frames - top) ** 2
+    start = int(np.clip(round(top) + off, 0, 39))
+    if abs(off) < reach:
+        assert abs(peak_near(clean, start, reach) - top) <= 0.5 + 1e-6
+    noisy = clean + np.random.default_rng(seed).normal(0, 0.05, 40)
+    assert abs(peak_near(noisy, start, reach) - start) <= reach
+    assert peak_near(-clean, start, reach) == peak_near(clean, start, 1) == start
 
 
 def test_an_own_spotter_is_one_function_in_one_file(tmp_path, own_registries, smile):

@@ -12,7 +12,7 @@ from fleeting.clips import read_each
 from fleeting.errors import ClipReadError, FrameReadError, UsageError, unknown_choice
 from fleeting.faces import Alignment, face_mask
 from fleeting.motion import optical_strain, skin_flow
-from fleeting.spotting.course import ApexSpot, smooth, smoothing_width, spot_in
+from fleeting.spotting.course import ApexSpot, peak_near, smooth, smoothing_width, spot_in
 from fleeting.spotting.registry import NoFramesError, find_apex, register_spotter
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ MARGIN = 0.25
 TOP_SHARE = 0.1
 # Derivatives make noise out of noise: sigma, in pixels, of the blur of the flow before its strain is taken.
 STRAIN_BLUR = 3.0
+# The apex is the top of a parabola through the scores this close to the highest one.
+PEAK_SECONDS = 0.03
 
 
 def motion_scores(
@@ -87,7 +89,7 @@ def _scaled(values: list[float]) -> NDArray[np.float64]:
 
 
 def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps: float | None = None) -> ApexSpot:
-    """Find the apex of one expression: the frame whose motion against the first frame is largest.
+    """Find the apex of one expression: the frame in which motion against the first frame culminates.
 
     Parameters
     ----------
@@ -104,8 +106,15 @@ def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps:
     UsageError
         If there are no frames, or their shape is not the mask's.
     """
-    raw = motion_scores(frames, mask)
-    return spot_in(smooth(raw, smoothing_width(fps)) if len(raw) > 2 else raw)
+    return _spot(motion_scores(frames, mask), fps)
+
+
+def _spot(raw: NDArray[np.float64], fps: float | None) -> ApexSpot:
+    if len(raw) < 3:
+        return spot_in(raw)
+    scores = smooth(raw, smoothing_width(fps))
+    reach = round(PEAK_SECONDS * (200.0 if fps is None else fps))
+    return spot_in(scores, peak_near(raw, int(np.argmax(scores)), reach))
 
 
 @register_spotter("motion", paper="Fleeting; strain: Shreve et al. 2011")
@@ -125,8 +134,7 @@ def motion(
     source = iter(frames)
     first = next(source)
     mask = face_mask(landmarks, (first.shape[0], first.shape[1]))
-    raw = motion_scores(chain([first], source), mask, by)
-    return spot_in(smooth(raw, smoothing_width(fps)) if len(raw) > 2 else raw)
+    return _spot(motion_scores(chain([first], source), mask, by), fps)
 
 
 def spot_clip(

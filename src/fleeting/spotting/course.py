@@ -12,7 +12,7 @@ from fleeting.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ApexSpot", "smooth", "spot_in"]
+__all__ = ["ApexSpot", "peak_near", "smooth", "smoothing_width", "spot_in"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,30 @@ def smooth(scores: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 def smoothing_width(fps: float | None) -> int:
     """Frames in 25 ms, at least 3; 5 if the frame rate is unknown."""
     return 5 if fps is None else max(3, round(0.025 * fps))
+
+
+def peak_near(scores: NDArray[np.float64], start: int, reach: int) -> int:
+    """The frame at the top of the parabola through the scores around a maximum.
+
+    A maximum is flat, so that noise moves the highest score by frames; a fit over its surroundings moves less.
+
+    Parameters
+    ----------
+    scores : one a frame, not smoothed.
+    start : the frame of the maximum, as far as it is known.
+    reach : frames on each side that the parabola is fitted to; below 2 nothing is gained and ``start`` is returned.
+
+    Returns
+    -------
+    A frame at most ``reach`` from ``start``; ``start`` itself where the scores do not bend down.
+    """
+    low, high = max(0, start - reach), min(len(scores), start + reach + 1)
+    if reach < 2 or high - low < 4:
+        return start
+    bend, slope, _ = np.polyfit(np.arange(low, high) - start, np.asarray(scores, dtype=np.float64)[low:high], 2)
+    if bend >= 0:
+        return start
+    return int(np.clip(round(start - slope / (2 * bend)), low, high - 1))
 
 
 def spot_in(scores: ArrayLike, apex: int | None = None) -> ApexSpot:
