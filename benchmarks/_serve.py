@@ -78,13 +78,17 @@ def serve(about, operations):
         print(json.dumps(answer), file=replies, flush=True)
 
 
+# What a wall clock says of a busy machine is what else it does; processor time knows only this process.
+clock = time.process_time if os.environ.get("BENCHMARK_CLOCK") == "processor" else time.perf_counter
+
+
 def timed(function, times):
     """Milliseconds of each of several calls."""
     found = []
     for _ in range(times):
-        start = time.perf_counter()
+        start = clock()
         function()
-        found.append(1e3 * (time.perf_counter() - start))
+        found.append(1e3 * (clock() - start))
     return found
 
 

@@ -4,6 +4,9 @@ Every stack is a process held to the same core, with one thread. In each round e
 order each time, so that whatever slows the machine slows all of them. Before that, all must give the same outputs for
 the same weights. Memory is that of fresh processes that do nothing but train.
 
+The floor is what the layers' multiplications and additions take at the core's peak when each convolution is computed as
+it is written. A transform that spares some of them (Winograd) may go below.
+
 Fleeting runs its public training and prediction, from uint8 clips; Keras gets float32 arrays that are ready.
 """
 
@@ -39,7 +42,9 @@ def start(stack, network, arguments):
     side, environment, options = STACKS[stack]
     setup = json.dumps({"name": network.name, "size": network.size, "batch": network.batch, **options})
     python = arguments.keras_python if side == "keras" else sys.executable
-    return Worker([python, f"_{side}_worker.py", setup], arguments.core, environment)
+    return Worker(
+        [python, f"_{side}_worker.py", setup], arguments.core, {**environment, "BENCHMARK_CLOCK": arguments.clock}
+    )
 
 
 def refer(network, path, arguments):
@@ -139,6 +144,7 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each stack in each round, about")
     parser.add_argument("--core", type=int, default=0, help="the core that everything runs on")
+    parser.add_argument("--clock", choices=("wall", "processor"), default="wall", help="processor on a busy machine")
     parser.add_argument("--keras-python", type=Path, default=HERE.parent / ".venv-bench" / "bin" / "python")
     parser.add_argument("--small", action="store_true", help="tiny clips, to try the script out")
     arguments = parser.parse_args(argv)
@@ -149,7 +155,8 @@ def main(argv=None):
     arguments.keras_python = arguments.keras_python.absolute()
     if not arguments.stacks:
         raise SystemExit("no stack is left to measure")
-    print("One core, one thread.")
+    clock = {"wall": "wall-clock", "processor": "processor"}[arguments.clock]
+    print(f"One core, one thread, {clock} time. Each figure is the median of {arguments.rounds} rounds.")
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.models:
             network = NETWORKS[name].at(**SMALL) if arguments.small else NETWORKS[name]
