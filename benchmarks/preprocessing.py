@@ -4,6 +4,7 @@ Run it as ``python benchmarks/preprocessing.py``. "Before" is how the same was d
 size, 20 boxes as they come, each frame made grey, warped at its own resolution and reduced, images one after the other.
 """
 
+import argparse
 import dataclasses
 import resource
 import tempfile
@@ -23,11 +24,10 @@ from fleeting.sequences import create_recipe
 from fleeting.spotting import spot_clip
 from fleeting.synthesis import list_identities, load_identity, make_clip, write_dataset
 
-ROUNDS = 7
 SIZE = (640, 480)
 
 
-def interleaved(calls, rounds=ROUNDS, clock=time.process_time):
+def interleaved(calls, rounds, clock=time.process_time):
     """Median milliseconds of each call, taken in turns so that a busy machine slows all of them."""
     taken = {name: [] for name in calls}
     for call in calls.values():
@@ -65,7 +65,7 @@ def old_apply(align, image):
     return cv2.resize(cut, (align.width, align.height), interpolation=cv2.INTER_AREA)
 
 
-def cost(film, detector) -> None:
+def cost(film, detector, rounds) -> None:
     clip = film.to_clip()
     clip = dataclasses.replace(clip, frames=FrameSlice(clip.frames, 0, len(clip)))
     image = film.frames[clip.onset]
@@ -79,7 +79,7 @@ def cost(film, detector) -> None:
     recipes = {name: create_recipe(name) for name in ("talluri2022", "irawan2023", "reddy2019", "reddy2019_regions")}
     calls = {"talluri2022, before": before}
     calls |= {name: lambda recipe=recipe: recipe.build(clip) for name, recipe in recipes.items()}
-    found = interleaved(calls)
+    found = interleaved(calls, rounds)
     print(f"CPU time for one clip of {SIZE[0]}x{SIZE[1]} frames, in memory")
     for name, ms in found.items():
         frames = 36 if name not in recipes else recipes[name].frames
@@ -94,21 +94,22 @@ def cost(film, detector) -> None:
             "landmarks, settled, 5": lambda: detector.landmarks(image, box),
             "36 warps, before": lambda: [old_apply(align, frame) for frame in window],
             "36 warps": lambda: [align.apply(frame, grey=True) for frame in window],
-        }
+        },
+        rounds,
     )
     parts["landmarks, 20 boxes"] -= parts["search, full size"]
     print("  of which: " + "; ".join(f"{name} {ms:.1f} ms" for name, ms in parts.items()))
     landmarks = detector.landmarks(image)
-    ms = interleaved({"spot": lambda: spot_clip(clip, landmarks)}, rounds=3)["spot"]
+    ms = interleaved({"spot": lambda: spot_clip(clip, landmarks)}, min(rounds, 3))["spot"]
     print(f"  spotting the apex among {len(clip)} frames, where none is annotated (SMIC): {ms:.0f} ms more")
     print()
 
 
-def stillness(detector, frames=12) -> None:
+def stillness(detector, frames, faces) -> None:
     """The same faces at other sizes, places and tilts: how much the crop differs, in pixels of a 128-pixel face."""
     rows = {"before": [], "now": [], "now, box searched at full size": []}
     between = []
-    for name in list_identities()[:6]:
+    for name in list_identities()[:faces]:
         picture = load_identity(name).source
         marks = detector.landmarks(picture)
         side = float(np.ptp(marks, axis=0).max())
@@ -144,7 +145,7 @@ def stillness(detector, frames=12) -> None:
     print()
 
 
-def decoding(film, folder: Path) -> None:
+def decoding(film, folder: Path, rounds) -> None:
     for k, frame in enumerate(film.frames):
         cv2.imwrite(str(folder / f"{k:04d}.jpg"), frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
     source = FrameFolder(folder)
@@ -159,7 +160,7 @@ def decoding(film, folder: Path) -> None:
             sources._decoding_threads = threads
 
     cores = available_cores()
-    found = interleaved({n: lambda n=n: read(n) for n in (1, threads())}, clock=time.perf_counter)
+    found = interleaved({n: lambda n=n: read(n) for n in (1, threads())}, rounds, time.perf_counter)
     one, all_ = found[1], found[threads()]
     print(
         f"Reading {len(source)} JPEGs of {SIZE[0]}x{SIZE[1]}: one thread {one:.0f} ms, {threads()} threads on {cores} ",
@@ -174,9 +175,9 @@ def decoding(film, folder: Path) -> None:
     print()
 
 
-def filming(folder: Path, subjects=8) -> None:
+def filming(folder: Path, subjects) -> None:
     make_clip("01", "happiness", seed=99)
-    cpu = interleaved({"make": lambda: make_clip("01", "happiness", seed=1)}, rounds=5)["make"]
+    cpu = interleaved({"make": lambda: make_clip("01", "happiness", seed=1)}, 5)["make"]
     print(f"Filming 68 frames of 280x340: {cpu:.0f} ms of CPU")
     for jobs in (2, 1):
         start, before = time.perf_counter(), cpu_seconds()
@@ -196,16 +197,20 @@ def cpu_seconds() -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="one round of everything: to see that it runs")
+    small = parser.parse_args().small
     cv2.setNumThreads(1)
     print_machine()
     detector = default_detector()
     film = make_clip(list_identities()[0], "happiness", size=SIZE, seed=1)
-    cost(film, detector)
-    stillness(detector)
+    rounds = 1 if small else 7
+    cost(film, detector, rounds)
+    stillness(detector, *((2, 1) if small else (12, 6)))
     with tempfile.TemporaryDirectory() as name:
-        decoding(film, Path(name))
+        decoding(film, Path(name), rounds)
     with tempfile.TemporaryDirectory() as name:
-        filming(Path(name))
+        filming(Path(name), 1 if small else 8)
 
 
 if __name__ == "__main__":
