@@ -50,7 +50,7 @@ def measure(arguments):
             with closing(Worker([sys.executable, "_costs_worker.py"], arguments.core)) as worker:
                 known[key] = worker.ask("measure", **{name: point[name] for name in COLUMNS[1:5]})
         row = {**point, **{name: f"{known[key][name]:.4g}" for name in FIGURES}}
-        print(" | ".join(str(row[name]) for name in COLUMNS), flush=True)
+        print(" | ".join(str(row[name]) for name in COLUMNS))
         yield row
 
 
@@ -98,6 +98,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     table = arguments.out / "costs.csv"
     if not arguments.plot_only:
+        sys.stdout.reconfigure(line_buffering=True)
         print_machine()
         print(" | ".join(COLUMNS))
         rows = list(measure(arguments))

@@ -61,8 +61,8 @@ def measure(network, path, arguments):
         workers = {}
         for stack in arguments.stacks:
             workers[stack] = cleanup.enter_context(closing(start(stack, network, arguments)))
-            print(f"- `{stack}`: {workers[stack].about}", end="", flush=True)
-            print(f"; outputs agree to {agree(workers[stack], network, path):.0e}", flush=True)
+            print(f"- `{stack}`: {workers[stack].about}", end="")
+            print(f"; outputs agree to {agree(workers[stack], network, path):.0e}")
         for column in COLUMNS:
             # As often as fits into a moment, from first tries that also warm up.
             times = {
@@ -148,6 +148,7 @@ def main(argv=None):
     parser.add_argument("--keras-python", type=Path, default=HERE.parent / ".venv-bench" / "bin" / "python")
     parser.add_argument("--small", action="store_true", help="tiny clips, to try the script out")
     arguments = parser.parse_args(argv)
+    sys.stdout.reconfigure(line_buffering=True)
     print_machine()
     if not arguments.keras_python.exists() and any(STACKS[stack][0] == "keras" for stack in arguments.stacks):
         print(f"No Keras: {arguments.keras_python} is absent. `make bench` installs it, or give --keras-python.\n")

@@ -148,6 +148,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if arguments.epochs < 2:
         parser.error(f"--epochs: found {arguments.epochs}; expected at least 2")
+    sys.stdout.reconfigure(line_buffering=True)
     print_machine()
     if arguments.full:
         full(arguments.full)
