@@ -24,9 +24,9 @@ app = App(
     name="fleeting",
     version=__version__,
     help="Facial micro-expression recognition, from video to verdict.",
-    help_epilogue="Every verb takes --plugin FILE.py, a file of your own that registers data sets, models, recipes or "
-    "protocols (repeatable), and --debug, which shows the traceback of an error. Exit codes: 0 done, 1 the job "
-    "could not be done, 2 wrong usage, 130 interrupted.",
+    help_epilogue="Every verb takes --plugin FILE.py, a file of your own that registers data sets, models, recipes, "
+    "protocols or apex spotters (repeatable), and --debug, which shows the traceback of an error. Exit codes: 0 done, "
+    "1 the job could not be done, 2 wrong usage, 130 interrupted.",
     help_format="plaintext",
     # Ours says what becomes of the work.
     suppress_keyboard_interrupt=False,
