@@ -33,13 +33,13 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable . --group test --group lint
 	@touch $@ $(VENV)/.installed
 
-# Six subjects' worth of everything would do; twelve leave enough to learn from in every fold.
+# Six subjects' worth of everything would do; sixteen leave enough to learn from in every fold.
 demo: $(VENV)/.installed
-	$(BIN)/fleeting synth $(CLIPS) --subjects 12 --clips-per-subject 6 --amplitude 2 3
-	$(BIN)/fleeting synth $(HELD_OUT) --subjects 1 --clips-per-subject 3 --amplitude 2 3 --first-subject 12
+	$(BIN)/fleeting synth $(CLIPS) --subjects 16 --clips-per-subject 6 --amplitude 2 3
+	$(BIN)/fleeting synth $(HELD_OUT) --subjects 1 --clips-per-subject 3 --amplitude 2 3 --first-subject 16
 	$(BIN)/fleeting evaluate --data synthetic:$(CLIPS) --motion difference \
 	  --recipe talluri2022,frames=18,step=2,height=64,width=64 --protocol subject-kfold \
-	  --epochs 30 --watch --cache demo/cache --out $(RUN)
+	  --epochs 60 --watch --cache demo/cache --out $(RUN)
 	$(BIN)/fleeting predict "`find $(HELD_OUT) -mindepth 2 -maxdepth 2 -type d -not -path '*/truth*' | sort | head -1`" \
 	  --fps 200 --model $(RUN) --figure demo/verdict.png
 	@echo
