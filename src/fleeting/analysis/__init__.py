@@ -1,7 +1,28 @@
 """Analysis: a person's own recording, from video to verdict."""
 
 from fleeting.analysis.figure import draw_verdict, motion_overlay
+from fleeting.analysis.interval_learning import (
+    LearnedSpotter,
+    MeasuredRecording,
+    leave_one_subject_out,
+    load_spotter,
+    save_spotter,
+    train_spotter,
+)
 from fleeting.analysis.predict import Verdict, predict
 from fleeting.analysis.stretch import Stretch, face_stretches
 
-__all__ = ["Stretch", "Verdict", "draw_verdict", "face_stretches", "motion_overlay", "predict"]
+__all__ = [
+    "LearnedSpotter",
+    "MeasuredRecording",
+    "Stretch",
+    "Verdict",
+    "draw_verdict",
+    "face_stretches",
+    "leave_one_subject_out",
+    "load_spotter",
+    "motion_overlay",
+    "predict",
+    "save_spotter",
+    "train_spotter",
+]

@@ -8,7 +8,7 @@ direction the course is followed to both sides, down to its feet, which are onse
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -22,7 +22,14 @@ from fleeting.spotting.intervals_motion import EYES, REGION_NAMES, REGION_UNITS,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["IntervalSettings", "IntervalSpotter", "SpottedEvent", "spot_intervals", "spot_stream"]
+__all__ = [
+    "IntervalSettings",
+    "IntervalSpotter",
+    "SpottedEvent",
+    "describe_event",
+    "spot_intervals",
+    "spot_stream",
+]
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,31 @@ def _event(table: MotionTable, first: int, bump: _Bump, fps: float, settings: In
         confidence=float(1 - 0.5 ** max(bump.rank, 0.0)),
         regions=bump.regions,
         direction=bump.direction,
+    )
+
+
+def describe_event(table: MotionTable, onset: int, offset: int, kind: str, confidence: float) -> SpottedEvent:
+    """What moved in an interval that was found in another way: apex, strength, regions and main direction.
+
+    Parameters
+    ----------
+    onset, offset : rows of the table.
+    """
+    skin = _smooth(table.position[onset : offset + 1, SKIN].astype(np.float64), 0.01 * table.fps)
+    away = skin - (skin[0] + skin[-1]) / 2
+    apex = int(np.argmax(_strongest(away)))
+    length = np.linalg.norm(away[apex], axis=1)
+    order = np.argsort(-length)
+    first = away[apex, order[0]]
+    return SpottedEvent(
+        onset=int(table.frame[onset]),
+        apex=int(table.frame[onset + apex]),
+        offset=int(table.frame[offset]),
+        kind=kind,
+        strength=float(length[order[0]]),
+        confidence=confidence,
+        regions=tuple(REGION_NAMES[SKIN][i] for i in order if length[i] >= 0.35 * length[order[0]]),
+        direction=float(np.degrees(np.arctan2(-first[1], first[0]))),
     )
 
 
@@ -336,6 +368,7 @@ class IntervalSpotter:
     ----------
     fps : frames a second.
     settings : what to go by.
+    find : spots the expressions of a table in another way, for instance ``LearnedSpotter.spot``.
 
     Examples
     --------
@@ -347,11 +380,18 @@ class IntervalSpotter:
     #: Seconds that are looked at at once, and seconds at its end that are not yet decided on.
     WINDOW, WAIT = 24.0, 8.0
 
-    def __init__(self, fps: float, settings: IntervalSettings | None = None) -> None:
+    def __init__(
+        self,
+        fps: float,
+        settings: IntervalSettings | None = None,
+        *,
+        find: Callable[[MotionTable], list[SpottedEvent]] | None = None,
+    ) -> None:
         if not fps > 0:
             raise UsageError(f"frames a second must be positive, found {fps}")
         self.fps = float(fps)
         self.settings = settings or IntervalSettings()
+        self._find = find or (lambda table: spot_intervals(table, self.settings))
         self._rows: list[FrameMotion] = []
         self._told = -1  # offset of the last event that was told
         self._window, self._wait = max(8, round(self.WINDOW * fps)), max(2, round(self.WAIT * fps))
@@ -383,7 +423,7 @@ class IntervalSpotter:
     def _settle(self, until: int | None) -> list[SpottedEvent]:
         if not self._rows:
             return []
-        events = spot_intervals(MotionTable.of(self._rows, self.fps), self.settings)
+        events = self._find(MotionTable.of(self._rows, self.fps))
         chosen = []
         for event in events:
             first, last = event.interval
