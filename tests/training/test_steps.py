@@ -178,18 +178,23 @@ def test_what_only_a_gpu_has_is_refused_on_a_cpu(change):
         train(build("model_b"), pictures("model_b"), [0, 1] * 5, TrainingConfig(**change), device="auto")
 
 
-def test_settings_of_precision_come_back():
-    for precision in ("tf32", "float32"):
-        before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-        with repeatable(0, CPU, precision):
-            assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
-        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
-
-
 # What follows needs a card.
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 CUDA = torch.device("cuda", 0)
+
+
+@on_a_gpu
+def test_settings_of_precision_are_made_and_come_back():
+    def settings():
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    before = settings(), torch.are_deterministic_algorithms_enabled()
+    for precision in ("tf32", "float32"):
+        with repeatable(0, CUDA, precision):
+            assert settings() == (precision == "tf32",) * 2
+            assert torch.are_deterministic_algorithms_enabled()
+        assert (settings(), torch.are_deterministic_algorithms_enabled()) == before
 
 
 @on_a_gpu
