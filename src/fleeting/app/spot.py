@@ -105,7 +105,7 @@ def spot(
     unit = "motion, px" if in_pixels else "score"
     drawn = None
     if figure is not None:
-        drawn = draw_spot(found, figure, fps=opened.fps, title=f"{clip.name}: {info.name} ({info.paper})", unit=unit)
+        drawn = draw_spot(found, figure, fps=opened.fps, title=f"{clip.name}: {method}", unit=unit)
     seconds = None if opened.fps is None else found.apex / opened.fps
     when = "" if seconds is None else f", {seconds:.3f} s"
     strength = f"; motion {found.strength:.2f} px of a 128-px face" if in_pixels else ""
