@@ -21,6 +21,7 @@ _ROOMS = (
     "errors",
     "experiments",
     "faces",
+    "kernels",
     "metrics",
     "models",
     "motion",

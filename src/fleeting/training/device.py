@@ -61,31 +61,37 @@ def repeatable(seed: int, device: torch.device, precision: str = "float32") -> I
     With ``precision`` ``"tf32"``, CUDA may round the factors of products to ten bits; otherwise it may not, as that is
     too few to agree with the CPU.
     """
-    tf32 = precision == "tf32"
-    cuda = device.type == "cuda"
-    if cuda:
-        # cuBLAS reads it when it starts.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if device.type == "cuda":
+        with _repeatable_cuda(seed, precision == "tf32"):
+            yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would leave word for CUDA as well, which takes longer than a small network's prediction.
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _repeatable_cuda(seed: int, tf32: bool) -> Iterator[None]:
+    # cuBLAS reads it when it starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     filling: Any = torch.utils.deterministic
     filled = filling.fill_uninitialized_memory
     products = torch.backends.cuda.matmul.allow_tf32
-    devices = [torch.cuda.current_device()] if cuda else []
     kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
-    with torch.random.fork_rng(devices=devices), kernels:
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()]), kernels:
         torch.manual_seed(seed)
-        if cuda:
-            torch.use_deterministic_algorithms(True, warn_only=True)
-            # Otherwise every new tensor is filled with NaN first, one more walk over the memory.
-            filling.fill_uninitialized_memory = False
-            torch.backends.cuda.matmul.allow_tf32 = tf32
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Otherwise every new tensor is filled with NaN first, one more walk over the memory.
+        filling.fill_uninitialized_memory = False
+        torch.backends.cuda.matmul.allow_tf32 = tf32
         try:
             yield
         finally:
-            if cuda:
-                torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-                filling.fill_uninitialized_memory = filled
-                torch.backends.cuda.matmul.allow_tf32 = products
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            filling.fill_uninitialized_memory = filled
+            torch.backends.cuda.matmul.allow_tf32 = products
 
 
 def keep_memory() -> bool:

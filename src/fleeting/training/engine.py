@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,6 +43,7 @@ from fleeting.training.optim import build_optimizer
 from fleeting.training.steps import Step, Steps, make_steps
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 __all__ = ["DivergedError", "OnEpoch", "TrainingResult", "predict_proba", "train"]
@@ -272,6 +272,8 @@ class _Run:
         report = watch.end(self.config.epochs, seen, learned)
         if report.collapsed and watch.first is None:
             _warn("the end", report)
+        import pandas as pd
+
         return pd.DataFrame(rows), report, steps.how
 
     def epoch(self, step: Step, steps: Steps) -> tuple[float, float]:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from fleeting.training.config import TrainingConfig
 
-__all__ = ["SGD", "Adam", "build_optimizer", "clip_by_global_norm"]
+__all__ = ["SGD", "Adam", "KerasOptimizer", "build_optimizer", "clip_by_global_norm"]
 
 
-class _KerasOptimizer(torch.optim.Optimizer):
-    """Counts its steps, and divides the rate by ``1 + decay * step`` (Keras' ``InverseTimeDecay``)."""
+class KerasOptimizer:
+    """Counts its steps, and divides the rate by ``1 + decay * step`` (Keras' ``InverseTimeDecay``).
 
-    steps: int | Tensor = 0
+    Not a ``torch.optim.Optimizer``: the first of those that a process makes imports PyTorch's compiler, a second of work
+    and 70 MB for nothing.
+
+    Parameters
+    ----------
+    params : what is to be trained; what has no gradient is left as it is.
+    lr : learning rate of the first step.
+    decay : see above.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float, decay: float) -> None:
+        self.params = list(params)
+        self.lr = lr
+        self.decay = decay
+        self.steps: int | Tensor = 0
+        self._kept: dict[str, list[Tensor]] = {}
 
     @property
     def rate(self) -> float | Tensor:
         """Learning rate of the coming step; a tensor if the steps are counted on the device."""
-        group = self.param_groups[0]
-        rate: float | Tensor = group["lr"] / (1.0 + group["decay"] * self.steps)
-        return rate
+        return self.lr / (1.0 + self.decay * self.steps)
 
     def count_on_device(self) -> None:
         """Keep the number of steps, and with it the rate, in a tensor beside the weights.
@@ -31,46 +43,45 @@ class _KerasOptimizer(torch.optim.Optimizer):
         A step then asks nothing of the host, and a CUDA graph can replay it. Averages are made here, as zeros, since a
         graph that made them would make them anew in every step. The products are rounded once more than without.
         """
-        weights = [weight for group in self.param_groups for weight in group["params"]]
-        self.steps = torch.full((), float(self.steps), dtype=torch.float64, device=weights[0].device)
-        for group in self.param_groups:
-            for name in self._kept(group):
-                self._buffers(name, group["params"])
+        self.steps = torch.full((), float(self.steps), dtype=torch.float64, device=self.params[0].device)
+        for name in self._averages():
+            self._average(name)
 
     def tensors(self) -> list[Tensor]:
         """All that a step changes besides the weights."""
-        kept = [value for state in self.state.values() for value in state.values()]
+        kept = [value for values in self._kept.values() for value in values]
         return kept + ([self.steps] if isinstance(self.steps, Tensor) else [])
 
-    def _kept(self, group: dict[str, Any]) -> tuple[str, ...]:
-        raise NotImplementedError
+    def zero_grad(self) -> None:
+        """Forget the gradients that the weights hold."""
+        for weight in self.params:
+            weight.grad = None
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Take one step along the gradients that the weights hold."""
-        if closure is not None:
-            raise NotImplementedError("closures are not supported")
-        rate = self.rate
-        for group in self.param_groups:
-            weights = [p for p in group["params"] if p.grad is not None]
-            gradients = [p.grad for p in weights]
-            if weights:
-                self._update(group, weights, gradients, rate)
+        held = [number for number, weight in enumerate(self.params) if weight.grad is not None]
+        if held:
+            self._update(held, self.rate)
         self.steps += 1
 
-    def _update(
-        self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float | Tensor
-    ) -> None:
+    def _averages(self) -> tuple[str, ...]:
         raise NotImplementedError
 
-    def _buffers(self, name: str, weights: list[Tensor]) -> list[Tensor]:
-        for weight in weights:
-            if name not in self.state[weight]:
-                self.state[weight][name] = torch.zeros_like(weight)
-        return [self.state[weight][name] for weight in weights]
+    def _update(self, held: list[int], rate: float | Tensor) -> None:
+        raise NotImplementedError
+
+    def _average(self, name: str) -> list[Tensor]:
+        if name not in self._kept:
+            self._kept[name] = [torch.zeros_like(weight) for weight in self.params]
+        return self._kept[name]
+
+    def _of(self, held: list[int]) -> tuple[list[Tensor], list[Tensor]]:
+        weights = [self.params[number] for number in held]
+        return weights, [weight.grad for weight in weights if weight.grad is not None]
 
 
-class SGD(_KerasOptimizer):
+class SGD(KerasOptimizer):
     """``v = momentum * v - rate * g``, then ``w += v``, or with Nesterov ``w += momentum * v - rate * g``.
 
     PyTorch's own SGD keeps ``v`` without the rate in it, which differs as soon as the rate changes.
@@ -84,31 +95,31 @@ class SGD(_KerasOptimizer):
         nesterov: bool = False,
         decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov, "decay": decay})
+        super().__init__(params, lr, decay)
+        self.momentum = momentum
+        self.nesterov = nesterov
 
-    def _kept(self, group: dict[str, Any]) -> tuple[str, ...]:
-        return ("velocity",) if group["momentum"] else ()
+    def _averages(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
 
-    def _update(
-        self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float | Tensor
-    ) -> None:
-        momentum = group["momentum"]
+    def _update(self, held: list[int], rate: float | Tensor) -> None:
+        weights, gradients = self._of(held)
         if isinstance(rate, Tensor):
             gradients, rate = list(torch._foreach_mul(gradients, rate.to(weights[0].dtype))), 1.0
-        if not momentum:
+        if not self.momentum:
             torch._foreach_add_(weights, gradients, alpha=-rate)
             return
-        velocities = self._buffers("velocity", weights)
-        torch._foreach_mul_(velocities, momentum)
+        velocities = [self._average("velocity")[number] for number in held]
+        torch._foreach_mul_(velocities, self.momentum)
         torch._foreach_add_(velocities, gradients, alpha=-rate)
-        if group["nesterov"]:
+        if self.nesterov:
             torch._foreach_add_(weights, gradients, alpha=-rate)
-            torch._foreach_add_(weights, velocities, alpha=momentum)
+            torch._foreach_add_(weights, velocities, alpha=self.momentum)
         else:
             torch._foreach_add_(weights, velocities)
 
 
-class Adam(_KerasOptimizer):
+class Adam(KerasOptimizer):
     """Adam with Keras' eps of 1e-7, added to the root of the uncorrected second average."""
 
     def __init__(
@@ -119,16 +130,17 @@ class Adam(_KerasOptimizer):
         eps: float = 1e-7,
         decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "decay": decay})
+        super().__init__(params, lr, decay)
+        self.betas = betas
+        self.eps = eps
 
-    def _kept(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def _averages(self) -> tuple[str, ...]:
         return "mean", "square"
 
-    def _update(
-        self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor], rate: float | Tensor
-    ) -> None:
-        first, second = group["betas"]
-        means, squares = self._buffers("mean", weights), self._buffers("square", weights)
+    def _update(self, held: list[int], rate: float | Tensor) -> None:
+        weights, gradients = self._of(held)
+        first, second = self.betas
+        means, squares = ([self._average(name)[number] for number in held] for name in self._averages())
         torch._foreach_mul_(means, first)
         torch._foreach_add_(means, gradients, alpha=1 - first)
         torch._foreach_mul_(squares, second)
@@ -136,7 +148,7 @@ class Adam(_KerasOptimizer):
         step = self.steps + 1
         alpha = rate * (1 - second**step) ** 0.5 / (1 - first**step)
         divisors = torch._foreach_sqrt(squares)
-        torch._foreach_add_(divisors, group["eps"])
+        torch._foreach_add_(divisors, self.eps)
         if isinstance(alpha, Tensor):
             updates = torch._foreach_div(means, divisors)
             torch._foreach_mul_(updates, alpha.to(weights[0].dtype))

@@ -92,7 +92,7 @@ class Step:
         target = self._labels.index_select(0, index)
         # Keras divides by the number of samples, not by the sum of their weights.
         losses = F.cross_entropy(logits, target, reduction="none") * self._weights.index_select(0, target)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         losses.mean().backward()  # type: ignore[no-untyped-call]
         if self._clip_norm is not None:
             clip_by_global_norm(self._parameters, self._clip_norm)
