@@ -8,12 +8,12 @@ import warnings
 import numpy as np
 import torch
 from _serve import clock, peak_mib, serve, timed
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fleeting import kernels
 from fleeting.errors import CollapseWarning
 from fleeting.models import create_model
 from fleeting.training import Standardisation, TrainingConfig, keep_memory, predict_proba, train
+from fleeting.training.optim import KerasOptimizer
 
 STANDARDISATION = Standardisation((127.5,), (73.9,))
 
@@ -27,7 +27,13 @@ class Stack:
         self.ends = []
         # An epoch begins with the shuffle and ends with a look for collapse; between the ends of two updates lies
         # exactly one step, from making the batch of uint8 to the update.
-        register_optimizer_step_post_hook(lambda *_: self.ends.append(clock()))
+        step = KerasOptimizer.step
+
+        def timed_step(optimizer):
+            step(optimizer)
+            self.ends.append(clock())
+
+        KerasOptimizer.step = timed_step
 
     def samples(self, count):
         return np.random.default_rng(1).integers(0, 256, (count, *self.size, 1), dtype=np.uint8)
