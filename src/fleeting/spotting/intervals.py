@@ -39,8 +39,9 @@ class IntervalSettings:
     Parameters
     ----------
     lag : half a micro-expression: how far before and after a frame it is compared.
+    smoothing : standard deviation of the Gaussian that takes the noise of single frames away.
     macro_lag : the same for macro-expressions.
-    floor : the least motion of the skin that counts; twice that for macro-expressions.
+    floor : the least motion of the skin that counts; three times that for macro-expressions.
     contrast : how many times the usual motion of the seconds around an expression has to reach.
     around : how far the seconds around reach, to both sides.
     macro_limit : how long a macro-expression may take to come or to go.
@@ -50,11 +51,13 @@ class IntervalSettings:
     residual_limit : with more than that unexplained a frame does not show the face well enough to be used.
     busy : so many other turning points within 1.2 s in the same part of the face mean speech or the like, no expression.
     busy_share : how high they have to be, as a share of the expression's height.
+    busy_floor : and how high at least; noise turns all the time.
     """
 
-    lag: float = 0.15
+    lag: float = 0.18
+    smoothing: float = 0.02
     macro_lag: float = 0.5
-    floor: float = 0.12
+    floor: float = 0.08
     contrast: float = 3.5
     around: float = 2.5
     macro_limit: float = 3.5
@@ -64,6 +67,7 @@ class IntervalSettings:
     residual_limit: float = 1.0
     busy: int = 3
     busy_share: float = 0.2
+    busy_floor: float = 0.14
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,7 @@ def _spot_run(table: MotionTable, first: int, last: int, s: IntervalSettings) ->
     lag = max(1, round(s.lag * fps))
     if n < 2 * lag + 1:
         return []
-    position = _smooth(table.position[first:last].astype(np.float64), 0.01 * fps)
+    position = _smooth(table.position[first:last].astype(np.float64), s.smoothing * fps)
     skin, head = position[:, SKIN], table.head[first:last].astype(np.float64)
     residual = table.residual[first:last]
     blinks = _blinks(table.open[first:last].astype(np.float64), fps, int(table.frame[first]))
@@ -214,7 +218,7 @@ def _spot_run(table: MotionTable, first: int, last: int, s: IntervalSettings) ->
         at = np.arange(-int(table.frame[first]) % step, n, step)
         usual = percentile_filter(size[at], 30 if slow else 50, size=max(3, window // step), mode="nearest")
         usual = np.interp(np.arange(n), at, usual)
-        threshold = np.maximum(s.floor * (2 if slow else 1), s.contrast * usual)
+        threshold = np.maximum(s.floor * (3 if slow else 1), s.contrast * usual)
         peaks, _ = find_peaks(size, height=threshold, distance=max(1, lag // 2))
         for apex in peaks:
             bump = _follow(skin, bend, head, residual, int(apex), float(threshold[apex]), size, fps, s, slow)
@@ -307,13 +311,15 @@ def _is_busy(
     from scipy.signal import find_peaks
 
     margin, reach = round(0.08 * fps), round(1.2 * fps)
+    # A long expression is high against noise, and speech has to be told from it by little.
+    least = max(s.busy_share * height, s.busy_floor * (0.5 if (offset - onset) / fps > 0.6 else 1.0))
     sides = ((onset - margin - reach, onset - margin), (offset + margin, offset + margin + reach))
     for course in courses.T:
         turns = 0
         for low, high in sides:
             side = course[max(0, low) : max(0, high)]
             for sign in (1, -1):
-                turns += len(find_peaks(sign * side, prominence=s.busy_share * height)[0]) if len(side) > 2 else 0
+                turns += len(find_peaks(sign * side, prominence=least)[0]) if len(side) > 2 else 0
         if turns >= s.busy:
             return True
     return False
