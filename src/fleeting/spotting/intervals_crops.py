@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleeting.faces import Alignment, FaceDetector
+from fleeting.faces import Alignment, FaceDetector, default_detector
 from fleeting.spotting.intervals_motion import CROP_MARGIN, CROP_SIDE, FaceMotion, FrameMotion
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ class FaceFollower:
     Parameters
     ----------
     fps : frames a second.
-    detector : finds the face; by default one that averages landmarks over five boxes.
+    detector : finds the face; by default that of the process.
     """
 
     def __init__(self, fps: float, detector: FaceDetector | None = None) -> None:
-        self.detector = detector or FaceDetector(boxes=5)
+        self.detector = detector or default_detector()
         self._every = max(1, round(LOOK_SECONDS * fps))
         self._wait = 0
         self._found: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
@@ -73,8 +73,8 @@ class FaceFollower:
         return FaceCrop(np.asarray(image, np.uint8), matrix, points)
 
     def _look(self, frame: NDArray[np.uint8]) -> None:
-        faces = self.detector.detect(frame)
-        landmarks = self.detector.landmarks(frame, faces[0]) if faces else None
+        box = self.detector.largest(frame)
+        landmarks = None if box is None else self.detector.landmarks(frame, box)
         if landmarks is None:
             # Soon again: a face may come in at any time, or was only missed.
             self._found, self._wait = None, max(1, self._every // 4)
