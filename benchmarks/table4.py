@@ -7,34 +7,24 @@ synthetic look-alikes of the true size.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 from _machine import print_machine
-from _units import unit, write_clips
+from _units import timed_unit, unit, write_clips
 
 from fleeting.datasets import published_counts
-from fleeting.experiments import Observer
-from fleeting.experiments.runner import run_units
-from fleeting.parallel import available_cores
+from fleeting.parallel import available_cores, map_jobs
 from fleeting.protocols import create_protocol, folds_of
 from fleeting.studies.talluri2022 import CLASSES, MODELS, SETS, SOURCES, Talluri2022
+from fleeting.training import keep_memory
 
 TARGET_MINUTES = 90
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Seconds of an epoch and of all else in a unit, and the training clips that they were taken with."""
-
-    epoch: float
-    rest: float
-    clips: int
 
 
 def clips_table():
@@ -57,7 +47,7 @@ def planned():
 
 
 def measure(config, folds, table, epochs, cores):
-    """Train one fold a core side by side and take what is slower; also the seconds until the processes stand."""
+    """Train one fold a core side by side; the slowest's seconds of each kind, and the clips that it trained on."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shape = config.recipe.stored_shape
@@ -67,19 +57,8 @@ def measure(config, folds, table, epochs, cores):
             unit(folder, config.model, training, shape, paths, table["emotion"], fold.train, fold.test, fold.index)
             for fold in folds[:cores]
         ]
-        start = time.perf_counter()
-        # An observer keeps warnings off the screen: random pixels teach nothing.
-        run_units(jobs, len(jobs), jobs=cores, observer=Observer(epoch=lambda *_: None))
-        wall = time.perf_counter() - start
-        found = []
-        for one in jobs:
-            seconds = pd.read_csv(one.folder / "history.csv")["seconds"]
-            whole = pd.read_json(one.folder / "unit.json", typ="series")["seconds"]
-            # The first epoch meets cold memory.
-            found.append(Measured(float(seconds[1:].mean()), float(whole - seconds.sum()), len(one.train)))
-    slowest = max(found, key=lambda one: one.epoch)
-    rest = max(one.rest for one in found)
-    return replace(slowest, rest=rest), max(0.0, wall - rest - slowest.epoch * epochs)
+        found = [one for _, one in map_jobs(timed_unit, jobs, jobs=cores, initializer=keep_memory)]
+    return {name: max(one[name] for one in found) for name in found[0]} | {"clips": len(jobs[0].train)}
 
 
 def schedule(seconds, cores):
@@ -92,26 +71,28 @@ def schedule(seconds, cores):
 
 def extrapolate(arguments):
     cores = available_cores()
-    print(f"{cores} processes of one thread, {arguments.epochs} complete epochs each, the first not counted.\n")
+    clock = {"wall": "wall-clock", "processor": "processor"}[arguments.clock]
+    os.environ["BENCHMARK_CLOCK"] = arguments.clock
+    print(
+        f"{cores} processes of one thread, {arguments.epochs} complete epochs each, the first not counted; {clock} time.\n"
+    )
     print("| model | trained on | clips | units | an epoch, s | beside the epochs, s | 100 epochs of all units |")
     print("|---|---|---|---|---|---|---|")
+    sources = {"+".join(SOURCES[name]) for name in arguments.sources}
     units, start_up = [], 0.0
     for config, folds, table in planned():
         source = config.protocol_options["source"]
-        if config.model not in arguments.models or source not in {
-            "+".join(SOURCES[name]) for name in arguments.sources
-        }:
+        if config.model not in arguments.models or source not in sources:
             continue
         if arguments.small:
             config = small(config)
-        one, before = measure(config, folds, table, arguments.epochs, cores)
-        mine = [100 * one.epoch * len(fold.train) / one.clips + one.rest for fold in folds]
+        one = measure(config, folds, table, arguments.epochs, cores)
+        mine = [100 * one["epoch"] * len(fold.train) / one["clips"] + one["rest"] for fold in folds]
         units += mine
-        start_up = max(start_up, before)
+        start_up = max(start_up, one["before"])
         print(
-            f"| {config.model} | {source} | {one.clips} | {len(folds)} | {one.epoch:.2f} | {one.rest:.1f} | "
-            f"({' + '.join(f'{seconds:.0f}' for seconds in mine)}) s |",
-            flush=True,
+            f"| {config.model} | {source} | {one['clips']} | {len(folds)} | {one['epoch']:.2f} | {one['rest']:.1f} | "
+            f"({' + '.join(f'{seconds:.0f}' for seconds in mine)}) s |"
         )
     whole = schedule(units, cores) + start_up
     print(
@@ -143,6 +124,7 @@ def main(argv=None):
     parser.add_argument("--epochs", type=int, default=3, help="complete epochs that are measured, at least 2")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="some of the table only")
     parser.add_argument("--sources", nargs="+", choices=SOURCES, default=list(SOURCES), help="likewise")
+    parser.add_argument("--clock", choices=("wall", "processor"), default="wall", help="processor on a busy machine")
     parser.add_argument("--small", action="store_true", help="tiny clips, to try the script out")
     parser.add_argument("--full", metavar="OUT", help="run the study itself, to this folder; asking again resumes it")
     arguments = parser.parse_args(argv)
