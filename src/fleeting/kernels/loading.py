@@ -23,7 +23,7 @@ KERNELS_VARIABLE = "FLEETING_KERNELS"
 INSTRUCTION_SETS = ("avx512", "avx2", "neon")
 
 # Raised with every change of a signature in native/exports.hpp.
-_VERSION = 1
+_VERSION = 2
 
 _pointer, _int64 = ctypes.c_void_p, ctypes.c_int64
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
@@ -34,6 +34,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pad": (_pointer, *(_int64,) * 6, _pointer),
     "scale_shift": (_pointer, _int64, _int64, _pointer, _pointer, _pointer),
     "gradient_sums": (_pointer, _pointer, _int64, _int64, _pointer, _pointer, _pointer),
+    "dense": (*(_pointer,) * 3, *(_int64,) * 3, _pointer),
+    "dense_backward": (*(_pointer,) * 3, *(_int64,) * 3, _pointer, _pointer),
     "dropout": (_pointer, _int64, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_float, _pointer),
 }
 

@@ -18,13 +18,16 @@ from torch.nn import functional as F
 
 from fleeting.kernels import Library, library
 
-__all__ = ["POOL", "kernels_for", "norm_pool", "pool", "predict_norm_pool"]
+__all__ = ["POOL", "dense", "dense_kernels_for", "kernels_for", "norm_pool", "pool", "predict_norm_pool"]
 
 #: Kernel and stride of the pooling that the kernels know.
 POOL = 3
 _CHANNELS = (1, 3, 16)
 # With more values under the kernel than this, keeping the convolution's output is cheaper than computing it again.
 _MOST_AGAIN = 100
+# Of a fully connected layer. Beyond so many samples it is bound by arithmetic, which PyTorch does as well; with fewer
+# weights than this they lie in the cache, and there is no walk to save.
+_MOST_SAMPLES, _LARGE = 16, 1 << 18
 
 
 def kernels_for(x: Tensor, weight: Tensor, stride: Sequence[int], pool: int) -> Library | None:
@@ -35,9 +38,24 @@ def kernels_for(x: Tensor, weight: Tensor, stride: Sequence[int], pool: int) -> 
         and weight.shape[0] % 16 == 0
         and weight.shape[1] in _CHANNELS
         and pool == POOL
+        and weight.shape[4] == POOL
         and all(step == 1 for step in stride)
         and x.numel() > 0
         # Inside torch.func's transforms a tensor has no address.
+        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    )
+    return library() if fits else None
+
+
+def dense_kernels_for(x: Tensor, weight: Tensor) -> Library | None:
+    """The kernels, if there are any and a fully connected layer is large enough for them to pay; else ``None``."""
+    fits = (
+        x.dim() == 2
+        and x.dtype == weight.dtype == torch.float32
+        and x.device.type == "cpu"
+        and 0 < x.shape[0] <= _MOST_SAMPLES
+        and weight.shape[1] % 16 == 0
+        and weight.numel() >= _LARGE
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
     )
     return library() if fits else None
@@ -215,6 +233,38 @@ class _Pool(torch.autograd.Function):
             d_bias.data_ptr()
         )  # fmt: skip
         return None, _weight_gradient(d_taps.sum(0).t(), weight), d_bias.sum(0).float(), None
+
+
+class _Dense(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kernels: Library) -> Tensor:
+        x, weight = x.contiguous(), weight.contiguous()
+        samples, (outputs, inputs) = x.shape[0], weight.shape
+        y = torch.empty(samples, outputs)
+        kernels.dense(x.data_ptr(), weight.data_ptr(), bias.data_ptr(), samples, inputs, outputs, y.data_ptr())
+        ctx.save_for_backward(x, weight)
+        ctx.kernels = kernels
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        samples, (outputs, inputs) = x.shape[0], weight.shape
+        d_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        d_weight = torch.empty_like(weight)
+        ctx.kernels.dense_backward(
+            x.data_ptr(), weight.data_ptr(), gradient.data_ptr(), samples, inputs, outputs, _address(d_x),
+            d_weight.data_ptr()
+        )  # fmt: skip
+        return d_x, d_weight, gradient.sum(0), None
+
+
+def dense(kernels: Library, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``x @ weight.T + bias`` of a few samples ``(N, inputs)``; the gradients of both in one walk over the weights."""
+    result: Tensor = _Dense.apply(x, weight, bias, kernels)  # type: ignore[no-untyped-call]
+    return result
 
 
 def norm_pool(

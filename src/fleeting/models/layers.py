@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fleeting.errors import UsageError
+from fleeting.models import fused
 from fleeting.models.dropout import Dropout
 
 __all__ = [
@@ -81,6 +82,13 @@ class Dense(nn.Linear):
         glorot_uniform_(self.weight, generator)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``(N, inputs)`` to ``(N, outputs)``."""
+        kernels = None if self.bias is None else fused.dense_kernels_for(input, self.weight)
+        if kernels is None:
+            return super().forward(input)
+        return fused.dense(kernels, input, self.weight, self.bias)
 
 
 class HiddenReLU(nn.ReLU):

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "backward.hpp"
+#include "dense.hpp"
 #include "elementwise.hpp"
 #include "forward.hpp"
 #include "sparse.hpp"
@@ -21,7 +22,7 @@ using fleeting::WinogradRows;
 static bool by_winograd(const Convolution& c) { return fleeting::kLanes == 16 && WinogradRows::fits(c); }
 
 // Raised whenever a signature changes; the Python side refuses another.
-FLEETING_EXPORT int fleeting_version() { return 1; }
+FLEETING_EXPORT int fleeting_version() { return 2; }
 
 FLEETING_EXPORT void fleeting_forward(const Convolution* c, const float* x, const float* weight, const float* bias,
                                       const float* sign, float* pooled, uint8_t* chosen, double* statistics,
@@ -62,6 +63,16 @@ FLEETING_EXPORT void fleeting_scale_shift(const float* x, int64_t rows, int64_t 
 FLEETING_EXPORT void fleeting_gradient_sums(const float* gradient, const float* x, int64_t rows, int64_t channels,
                                             const float* scale, double* sums, float* scaled) {
   fleeting::gradient_sums(gradient, x, rows, channels, scale, sums, scaled);
+}
+
+FLEETING_EXPORT void fleeting_dense(const float* x, const float* weight, const float* bias, int64_t samples,
+                                    int64_t inputs, int64_t outputs, float* y) {
+  fleeting::dense(x, weight, bias, samples, inputs, outputs, y);
+}
+
+FLEETING_EXPORT void fleeting_dense_backward(const float* x, const float* weight, const float* gradient, int64_t samples,
+                                             int64_t inputs, int64_t outputs, float* d_x, float* d_weight) {
+  fleeting::dense_backward(x, weight, gradient, samples, inputs, outputs, d_x, d_weight);
 }
 
 FLEETING_EXPORT void fleeting_dropout(const float* x, int64_t count, uint32_t seed, uint32_t threshold, float scale,
