@@ -245,3 +245,24 @@ def test_micro_expressions_of_a_busy_recording_are_found():
     found = spot_stream(rows, fps)
     score = score_spotting({"v": made.events}, {"v": found})
     assert score.micro.f1 >= 0.6
+
+
+def test_a_large_frame_gives_the_same_crop_as_a_small_one():
+    import cv2
+
+    from fleeting.spotting import FaceFollower
+
+    made = make_recording("03", plan=Plan((), ()), seconds=1, fps=25, noise=0.0, **NOTHING)
+    small = made.frames[0]
+    large = cv2.resize(small, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
+    crops = [FaceFollower(25.0).push(frame) for frame in (small, large, cv2.cvtColor(large, cv2.COLOR_RGB2GRAY))]
+    for crop in crops[1:]:
+        assert crop.image.shape == (CROP_SIDE, CROP_SIDE)
+        # dlib places the two crops a pixel or so apart.
+        assert np.abs(crop.points - crops[0].points).max() < 5
+        shift, _ = cv2.phaseCorrelate(crops[0].image.astype(np.float32), crop.image.astype(np.float32))
+        assert np.hypot(*shift) < 4
+        back = np.linalg.inv(crop.matrix[:, :2])
+        there = (crop.points - crop.matrix[:, 2]) @ back.T
+        off = np.linalg.norm((there + 0.5) / 4 - 0.5 - made.frames.landmarks(0), axis=1)
+        assert np.median(off) < 6

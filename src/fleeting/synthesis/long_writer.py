@@ -193,9 +193,9 @@ def _write_video(path: Path, made: LongRecording, form: str) -> None:
     codec = cv2.VideoWriter_fourcc(*_CODEC[form])
     settings = made.settings
     options = [cv2.VIDEOWRITER_PROP_QUALITY, JPEG_QUALITY] if form == "avi" else []
-    writer = cv2.VideoWriter(
-        str(path), cv2.CAP_FFMPEG if form == "mp4" else cv2.CAP_ANY, codec, settings.fps, settings.size, options
-    )
+    # OpenCV's own writer of Motion JPEG takes a quality, FFmpeg's does not.
+    backend = cv2.CAP_OPENCV_MJPEG if form == "avi" else cv2.CAP_FFMPEG
+    writer = cv2.VideoWriter(str(path), backend, codec, settings.fps, settings.size, options)
     if not writer.isOpened():
         raise FleetingError(f"{path}: this OpenCV cannot write {form} videos; choose jpg or png")
     try:
