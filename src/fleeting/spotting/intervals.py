@@ -58,12 +58,12 @@ class IntervalSettings:
     smoothing: float = 0.02
     macro_lag: float = 0.5
     floor: float = 0.08
-    contrast: float = 3.5
+    contrast: float = 3.0
     around: float = 2.5
     macro_limit: float = 3.5
     return_share: float = 0.5
     head_share: float = 0.12
-    residual_share: float = 1.0
+    residual_share: float = 0.7
     residual_limit: float = 1.0
     busy: int = 3
     busy_share: float = 0.2
@@ -244,8 +244,8 @@ def _follow(
     length = np.hypot(main[:, 0], main[:, 1])
     part = length >= 0.35 * length.max()
     weights = (main * part[:, None]).reshape(-1)
-    # Along the main direction, in pixels of the moved regions' mean.
-    course = skin.reshape(len(skin), -1) @ weights / float(np.sqrt((weights**2).sum())) / np.sqrt(part.sum())
+    # Along the main direction, in the pixels that the threshold is in.
+    course = skin.reshape(len(skin), -1) @ weights * (float(size[peak]) / float((weights**2).sum()))
     for limit in (0.55, s.macro_limit):
         if slow and limit < 1:
             continue
