@@ -148,8 +148,14 @@ def test_a_stream_finds_what_the_whole_table_shows_and_remembers_little():
     told += spotter.finish()
     assert [(e.interval, e.kind) for e in told] == [(e.interval, e.kind) for e in whole]
     assert len(whole) >= 18
-    assert held <= IntervalSpotter.WINDOW * 100
+    assert held <= 24 * 100
     assert spotter.finish() == []
+    eager = IntervalSpotter(100.0, wait=3)
+    early = [(e.interval, k) for k in range(len(t)) for e in eager.push(t.row(k))]
+    assert len(early) >= 0.9 * len(whole)
+    assert all(k - interval[1] <= 6 * 100 + 1 for interval, k in early)
+    with pytest.raises(UsageError, match="1 to 60"):
+        IntervalSpotter(100.0, wait=0)
 
 
 def test_frames_out_of_order_and_wrong_crops_are_refused():

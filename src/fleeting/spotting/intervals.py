@@ -367,14 +367,15 @@ def _choose(found: list[_Bump]) -> list[_Bump]:
 class IntervalSpotter:
     """Spots expressions while the measurements come in; memory does not grow with the recording.
 
-    What it finds depends on the measurements alone, not on how they were handed over. An event is told about five
-    seconds after its offset, or when its stretch ends.
+    An event is told one to two waits after its offset, or when its stretch ends.
 
     Parameters
     ----------
     fps : frames a second.
     settings : what to go by.
     find : spots the expressions of a table in another way, for instance ``LearnedSpotter.spot``.
+    wait : seconds that are waited for what follows. From 8 on the events are those of the whole table; a live picture may
+        do with 3, at the price of some long macro-expressions.
 
     Examples
     --------
@@ -383,24 +384,25 @@ class IntervalSpotter:
     []
     """
 
-    #: Seconds that are looked at at once, and seconds at its end that are not yet decided on.
-    WINDOW, WAIT = 24.0, 8.0
-
     def __init__(
         self,
         fps: float,
         settings: IntervalSettings | None = None,
         *,
         find: Callable[[MotionTable], list[SpottedEvent]] | None = None,
+        wait: float = 8.0,
     ) -> None:
         if not fps > 0:
             raise UsageError(f"frames a second must be positive, found {fps}")
+        if not 1 <= wait <= 60:
+            raise UsageError(f"a spotter waits 1 to 60 seconds for what follows, found {wait}")
         self.fps = float(fps)
         self.settings = settings or IntervalSettings()
         self._find = find or (lambda table: spot_intervals(table, self.settings))
         self._rows: list[FrameMotion] = []
         self._told = -1  # offset of the last event that was told
-        self._window, self._wait = max(8, round(self.WINDOW * fps)), max(2, round(self.WAIT * fps))
+        self._wait = max(2, round(wait * fps))
+        self._new = 0  # frames since the last decision
 
     def push(self, row: FrameMotion) -> list[SpottedEvent]:
         """Take the next frame; returns the events that are now certain, mostly none."""
@@ -411,11 +413,13 @@ class IntervalSpotter:
         )
         told = self._settle(None) if ends else []
         if ends:
-            self._rows = []
+            self._rows, self._new = [], 0
         if row.valid:
             self._rows.append(row)
-        if len(self._rows) >= self._window:
+            self._new += 1
+        if self._new >= self._wait and len(self._rows) >= 2 * self._wait:
             told += self._settle(self._rows[-1].frame - self._wait)
+            self._new = 0
             # What the undecided end is compared with stays.
             del self._rows[: len(self._rows) - 2 * self._wait]
         return told
@@ -423,7 +427,7 @@ class IntervalSpotter:
     def finish(self) -> list[SpottedEvent]:
         """The events that were not yet certain when the recording ended."""
         told = self._settle(None)
-        self._rows = []
+        self._rows, self._new = [], 0
         return told
 
     def _settle(self, until: int | None) -> list[SpottedEvent]:
