@@ -366,7 +366,7 @@ def test_a_bad_run_json_is_a_typed_error(tmp_path: Path, content: str, says: str
 def test_what_is_no_run_folder_is_a_typed_error(tmp_path: Path) -> None:
     with pytest.raises(NotARunError, match=r"does not exist; expected the run folder"):
         render_report(tmp_path / "nowhere")
-    with pytest.raises(NotARunError, match=r"no run.json and no study.json \(found: nothing\)"):
+    with pytest.raises(NotARunError, match=r"none of run.json, study.json, analysis.json \(found: nothing\)"):
         render_report(tmp_path)
     (tmp_path / "img1.jpg").touch()
     with pytest.raises(NotARunError, match=r"found: img1.jpg"):

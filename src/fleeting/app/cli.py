@@ -412,7 +412,7 @@ def report(run: Path, *, partial: bool = False, json: AsJson = False, quiet: Qui
     Parameters
     ----------
     run
-        Folder of a run, a study or a sweep.
+        Folder of a run, a study, a sweep or an analysis.
     partial
         Score what is finished if folds are missing; the page says so.
     """
@@ -420,11 +420,12 @@ def report(run: Path, *, partial: bool = False, json: AsJson = False, quiet: Qui
     from fleeting.reports import render_report
 
     screen = Screen(quiet, json)
-    if (run / "study.json").is_file():
-        page = render_report(run)
-        screen.show(f"Report: {page}")
-        screen.dump({"study": str(run), "report": str(page)})
-        return
+    for kind in ("study", "analysis"):
+        if (run / f"{kind}.json").is_file():
+            page = render_report(run)
+            screen.show(f"Report: {page}")
+            screen.dump({kind: str(run), "report": str(page)})
+            return
     aggregate(RunFolder(run), allow_partial=partial)
     _show_results(screen, run, render_report(run))
 

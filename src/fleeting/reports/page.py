@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from fleeting.files import write_text
 from fleeting.reports import wording
+from fleeting.reports.analysis_folder import AnalysisData, is_analysis, read_analysis
+from fleeting.reports.analysis_page import analysis_context
 from fleeting.reports.charts import Reference, Series, line_chart
 from fleeting.reports.folder import Prediction, RunData, UnitData, read_run
 from fleeting.reports.reading import as_dict, as_list, as_number
@@ -21,19 +23,19 @@ from fleeting.reports.templating import fill
 if TYPE_CHECKING:
     import os
 
-__all__ = ["render_html", "render_report"]
+__all__ = ["render_analysis", "render_html", "render_report"]
 
 _COLOURS = 7  # of the palette in style.css
 _METRICS = ("accuracy", "uf1", "uar")
 
 
 def render_report(folder: str | os.PathLike[str]) -> Path:
-    """Write ``report.html`` into the folder of a run, a study or a sweep: one page that needs no other file and no network.
+    """Write ``report.html`` into the folder of a run, a study, a sweep or an analysis: one page, no other file, no network.
 
     Parameters
     ----------
-    folder : the ``--out`` folder of an evaluation, a study or a sweep, finished or not. Only its files are read. What
-        is missing or damaged is left out, and the page says so.
+    folder : the ``--out`` folder of an evaluation, a study, a sweep or an analysis, finished or not. Only its files are
+        read. What is missing or damaged is left out, and the page says so.
 
     Returns
     -------
@@ -42,21 +44,43 @@ def render_report(folder: str | os.PathLike[str]) -> Path:
     Raises
     ------
     NotARunError
-        If the folder holds no readable ``run.json`` or ``study.json``.
+        If the folder holds no readable ``run.json``, ``study.json`` or ``analysis.json``.
     FleetingError
         If the page cannot be written.
     """
+    if is_analysis(folder):
+        return render_analysis(folder)
     found = read_study(folder) if is_study(folder) else read_run(folder)
     return write_text(found.path / "report.html", render_html(found))
 
 
-def render_html(found: RunData | StudyData) -> str:
+def render_analysis(folder: str | os.PathLike[str]) -> Path:
+    """Write ``report.html`` into the folder of an analysed recording; what :func:`render_report` does for one.
+
+    The page holds a timeline to zoom, and at most 60 events with their pictures, so that its size stays bounded; the rest
+    are rows of a table.
+
+    Raises
+    ------
+    NotARunError
+        If the folder holds no readable ``analysis.json``.
+    FleetingError
+        If the page cannot be written.
+    """
+    found = read_analysis(folder)
+    return write_text(found.path / "report.html", render_html(found))
+
+
+def render_html(found: RunData | StudyData | AnalysisData) -> str:
     """The page as text; the same files give the same page.
 
     Parameters
     ----------
-    found : what :func:`~fleeting.reports.read_run` or :func:`~fleeting.reports.read_study` found.
+    found : what :func:`~fleeting.reports.read_run`, :func:`~fleeting.reports.read_study` or
+        :func:`~fleeting.reports.read_analysis` found.
     """
+    if isinstance(found, AnalysisData):
+        return fill("analysis.html.j2", analysis_context(found), styles=["analysis.css"], scripts=["timeline.js"])
     if isinstance(found, StudyData):
         return fill("study.html.j2", study_context(found))
     return fill("report.html.j2", _context(found))

@@ -15,11 +15,15 @@ from fleeting.errors import FleetingError
 __all__ = ["FolderReader", "NotARunError", "as_dict", "as_int", "as_list", "as_number", "read_head"]
 
 FORMAT = 1
-_WROTE = {"run.json": "fleeting evaluate --out", "study.json": "fleeting study --out"}
+_WROTE = {
+    "run.json": "fleeting evaluate --out",
+    "study.json": "fleeting study --out",
+    "analysis.json": "fleeting analyze --out",
+}
 
 
 class NotARunError(FleetingError):
-    """The folder holds neither a run nor a study, or one that cannot be read."""
+    """The folder holds no run, study or analysis, or one that cannot be read."""
 
 
 def as_dict(value: Any) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def as_int(value: Any) -> int | None:
 
 
 def read_head(path: Path, name: str) -> dict[str, Any]:
-    """The file that says what a folder holds: ``run.json`` or ``study.json``.
+    """The file that says what a folder holds: ``run.json``, ``study.json`` or ``analysis.json``.
 
     Raises
     ------
@@ -62,8 +66,8 @@ def read_head(path: Path, name: str) -> dict[str, Any]:
         inside = sorted(item.name for item in path.iterdir())
         found = ", ".join(inside[:5]) + (" …" if len(inside) > 5 else "") if inside else "nothing"
         raise NotARunError(
-            f"{path} is not a run folder: it has no {' and no '.join(_WROTE)} (found: {found}); expected the folder that "
-            f"{' or '.join(f'`{command}`' for command in _WROTE.values())} wrote"
+            f"{path} is not a run folder: it has none of {', '.join(_WROTE)} (found: {found}); expected the folder that "
+            f"{', '.join(f'`{command}`' for command in _WROTE.values())} wrote"
         )
     try:
         head = json.loads(file.read_text(encoding="utf-8"))

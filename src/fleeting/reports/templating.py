@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def fill(template: str, context: dict[str, Any]) -> str:
-    """The page as text; style and script are part of it."""
-    css, script = (Markup((_TEMPLATES / name).read_text("utf-8")) for name in ("style.css", "script.js"))
+def fill(template: str, context: dict[str, Any], *, styles: Sequence[str] = (), scripts: Sequence[str] = ()) -> str:
+    """The page as text; style and script are part of it, and so are further ones of its own."""
+    css, script = (
+        Markup("\n".join((_TEMPLATES / name).read_text("utf-8") for name in names))
+        for names in (("style.css", *styles), ("script.js", *scripts))
+    )
     return _environment().get_template(template).render(css=css, script=script, **context)

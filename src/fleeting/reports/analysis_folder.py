@@ -1,0 +1,207 @@
+"""Reading the folder of an analysed recording as it is found: whole, partial, or damaged in places.
+
+Only ``analysis.json`` must be there and whole. ``frames.csv`` has a row a frame, a million for an hour of a high-speed
+camera: it is read line by line, and three numbers of each row are kept.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleeting.reports.reading import FolderReader, as_dict, as_int, as_number, read_head
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+__all__ = ["PICTURES", "AnalysisData", "Course", "EventRow", "is_analysis", "read_analysis"]
+
+#: The strips of an event: what their files' names end in.
+PICTURES = ("", "_magnified", "_explain")
+_PROBABILITY = "p_"
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One expression that was found. Times are in seconds; NaN and ``None`` stand for what is not recorded."""
+
+    number: int
+    face: str
+    kind: str
+    onset: int | None
+    apex: int | None
+    offset: int | None
+    onset_s: float
+    apex_s: float
+    offset_s: float
+    confidence: float
+    strength: float
+    region: str
+    action_units: str
+    emotion: str
+    probabilities: dict[str, float]
+
+    @property
+    def duration(self) -> float:
+        """Seconds from onset to offset."""
+        return self.offset_s - self.onset_s
+
+
+@dataclass(frozen=True)
+class Course:
+    """One face over time, a value a frame in which it was looked for.
+
+    Attributes
+    ----------
+    face : its number, as text.
+    time : seconds.
+    score : what the spotter gave; NaN where it gave nothing.
+    seen : 1 where the face was found.
+    """
+
+    face: str
+    time: array[float] = field(default_factory=lambda: array("d"))
+    score: array[float] = field(default_factory=lambda: array("f"))
+    seen: array[int] = field(default_factory=lambda: array("b"))
+
+
+@dataclass(frozen=True)
+class AnalysisData:
+    """What the folder of an analysed recording holds, in plain values."""
+
+    path: Path
+    head: dict[str, Any]
+    events: list[EventRow]
+    courses: list[Course]
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Facts about the recording."""
+        return as_dict(self.head.get("source"))
+
+    @property
+    def partial(self) -> bool:
+        """Whether the analysis was stopped before the end of the recording."""
+        return self.head.get("status") != "complete"
+
+    @property
+    def duration(self) -> float:
+        """Seconds of the recording, or as many as are known of; NaN if there are none."""
+        stated = as_number(self.source.get("duration_s"))
+        if not stated > 0:
+            stated = as_number(self.source.get("n_frames")) / (as_number(self.source.get("fps")) or math.nan)
+        ends = [course.time[-1] for course in self.courses if len(course.time)]
+        ends += [event.offset_s for event in self.events]
+        known = [end for end in (stated, *ends) if math.isfinite(end) and end > 0]
+        return max(known, default=math.nan)
+
+    def picture(self, event: EventRow, which: str) -> Path | None:
+        """A strip of an event, if it is there."""
+        file = self.path / "strips" / f"event_{event.number:04d}{which}.png"
+        return file if file.is_file() else None
+
+
+def is_analysis(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds an analysed recording."""
+    return (Path(folder) / "analysis.json").exists()
+
+
+def read_analysis(folder: str | os.PathLike[str]) -> AnalysisData:
+    """Read the folder of an analysed recording.
+
+    Parameters
+    ----------
+    folder : the ``--out`` folder of ``fleeting analyze``, finished or not.
+
+    Raises
+    ------
+    NotARunError
+        If there is no ``analysis.json``, or it is damaged or of another format.
+    """
+    path = Path(folder)
+    head = read_head(path, "analysis.json")
+    problems: list[str] = []
+    rows = FolderReader(path, problems).table("events.csv", ["event", "onset_s", "apex_s", "offset_s"])
+    events = [event for event in map(_event, rows) if event is not None]
+    if len(events) < len(rows):
+        problems.append(f"events.csv: {len(rows) - len(events)} rows have no number or no times and are left out.")
+    twice = sorted(number for number, count in Counter(event.number for event in events).items() if count > 1)
+    if twice:
+        problems.append(f"events.csv lists event {twice[0]} {'and others ' * (len(twice) > 1)}more than once.")
+    events.sort(key=lambda event: (event.onset_s, event.number))
+    courses = _courses(path / "frames.csv", problems)
+    return AnalysisData(path, head, events, courses, problems)
+
+
+def _event(row: dict[str, str]) -> EventRow | None:
+    number = as_int(row["event"])
+    times = [as_number(row[name]) for name in ("onset_s", "apex_s", "offset_s")]
+    if number is None or not all(map(math.isfinite, times)):
+        return None
+    found = {name[len(_PROBABILITY) :]: as_number(row[name]) for name in row if name.startswith(_PROBABILITY)}
+    text = {name: (row.get(name) or "").strip() for name in ("face_id", "kind", "region", "action_units", "emotion")}
+    onset, apex, offset = (as_int(row.get(name)) for name in ("onset", "apex", "offset"))
+    return EventRow(
+        number,
+        text["face_id"] or "0",
+        text["kind"] or "unnamed",
+        onset,
+        apex,
+        offset,
+        times[0],
+        times[1],
+        times[2],
+        as_number(row.get("confidence")),
+        as_number(row.get("strength_px")),
+        text["region"],
+        text["action_units"],
+        text["emotion"],
+        {name: value for name, value in found.items() if math.isfinite(value)},
+    )
+
+
+def _courses(file: Path, problems: list[str]) -> list[Course]:
+    courses: dict[str, Course] = {}
+    broken = 0
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+            rows = _rows(lines)
+            names = [name.strip() for name in next(rows, [])]
+            where = {name: names.index(name) for name in ("timestamp", "score", "face_id", "success") if name in names}
+            if "timestamp" not in where:
+                problems.append("frames.csv lacks the column timestamp.")
+                return []
+            for row in rows:
+                if len(row) != len(names):
+                    broken += 1
+                    continue
+                time = as_number(row[where["timestamp"]])
+                if not math.isfinite(time):
+                    broken += 1
+                    continue
+                face = (row[where["face_id"]].strip() if "face_id" in where else "") or "0"
+                course = courses.setdefault(face, Course(face))
+                course.time.append(time)
+                course.score.append(as_number(row[where["score"]]) if "score" in where else math.nan)
+                course.seen.append("success" not in where or as_number(row[where["success"]]) > 0)
+    except FileNotFoundError:
+        problems.append("frames.csv is missing, so the timeline shows the events alone.")
+    except OSError as error:
+        problems.append(f"frames.csv cannot be read ({error.strerror or error}).")
+    except csv.Error as error:
+        problems.append(f"frames.csv is damaged after {sum(len(one.time) for one in courses.values())} rows ({error}).")
+    # A kill may cut the last row.
+    if broken > 1:
+        problems.append(f"frames.csv is damaged: {broken} rows are not whole and left out.")
+    return list(courses.values())
+
+
+def _rows(lines: Any) -> Iterator[list[str]]:
+    return (row for row in csv.reader(lines) if row)
