@@ -104,3 +104,14 @@ def unknown_choice(what: str, found: object, choices: Iterable[str]) -> UsageErr
     near = get_close_matches(str(found), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UsageError(f"unknown {what} {found!r}{hint} Choose one of: {', '.join(names)}")
+
+
+def missing_extra(purpose: str, package: str, extra: str) -> MissingExtraError:
+    """The error for an optional package that is not installed, with the command that installs it.
+
+    >>> print(missing_extra("writing ONNX files", "onnx", "export"))
+    writing ONNX files needs the package onnx, which is not installed: pip install 'fleeting[export]'
+    """
+    return MissingExtraError(
+        f"{purpose} needs the package {package}, which is not installed: pip install 'fleeting[{extra}]'"
+    )

@@ -30,6 +30,12 @@ _MOST_AGAIN = 100
 _MOST_SAMPLES, _LARGE = 16, 1 << 18
 
 
+def _has_address(x: Tensor) -> bool:
+    """Not so inside torch.func's transforms; and what is traced, to be exported, must not lead out of PyTorch."""
+    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()
+    return not traced and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
 def kernels_for(x: Tensor, weight: Tensor, stride: Sequence[int], pool: int) -> Library | None:
     """The kernels, if there are any and they know this convolution and pooling; else ``None``."""
     fits = (
@@ -41,8 +47,7 @@ def kernels_for(x: Tensor, weight: Tensor, stride: Sequence[int], pool: int) -> 
         and weight.shape[4] == POOL
         and all(step == 1 for step in stride)
         and x.numel() > 0
-        # Inside torch.func's transforms a tensor has no address.
-        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        and _has_address(x)
     )
     return library() if fits else None
 
@@ -56,7 +61,7 @@ def dense_kernels_for(x: Tensor, weight: Tensor) -> Library | None:
         and 0 < x.shape[0] <= _MOST_SAMPLES
         and weight.shape[1] % 16 == 0
         and weight.numel() >= _LARGE
-        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        and _has_address(x)
     )
     return library() if fits else None
 

@@ -172,8 +172,11 @@ def as_ndhwc(x: Tensor) -> Tensor:
 
     On a CPU a convolution without padding and its pooling are quicker in this order, and flattening the result for a
     dense layer moves nothing. Input *and* weights must have it for a convolution to keep it. Not for networks with
-    batch normalisation, see :func:`as_ncdhw`.
+    batch normalisation, see :func:`as_ncdhw`. While a network is traced, to be exported, it is ``x`` itself: other
+    formats know no order in memory.
     """
+    if torch.jit.is_tracing():
+        return x
     if x.shape[1] == 1:
         # A new last axis has the stride 1 that says "channels last"; nothing moves.
         return x.squeeze(1).contiguous().unsqueeze(-1).movedim(-1, 1)

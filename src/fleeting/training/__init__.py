@@ -8,6 +8,7 @@ from fleeting.training.config import TrainingConfig
 from fleeting.training.data import SequenceFiles, Standardisation
 from fleeting.training.device import keep_memory
 from fleeting.training.engine import DivergedError, TrainingResult, predict_proba, train
+from fleeting.training.export import export_onnx
 from fleeting.training.optim import SGD, Adam
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "TrainedModel",
     "TrainingConfig",
     "TrainingResult",
+    "export_onnx",
     "keep_memory",
     "load_model",
     "predict_proba",

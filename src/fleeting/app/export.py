@@ -1,0 +1,64 @@
+"""The verb ``export``: a trained network for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from fleeting.app.screen import Screen
+
+
+def export(
+    model: Path | None = None,
+    *,
+    format: Literal["onnx"] = "onnx",
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+) -> None:
+    """Write a trained network as a file that other programs run.
+
+    It takes uint8 sequences (N, T, H, W, C) and gives probabilities; classes and recipe are in its metadata. Needs
+    pip install 'fleeting[export]'.
+
+    Example: fleeting export model --out model.onnx
+
+    Parameters
+    ----------
+    model
+        A model folder or file, or a run folder, whose folds become one file that gives their mean (default: the
+        recogniser that ships with the package).
+    format
+        Only onnx.
+    out
+        File to write (default: named after the model, here).
+    """
+    from fleeting.experiments import load_models
+    from fleeting.training import export_onnx
+
+    screen = Screen(quiet, json)
+    if model is None:
+        from fleeting.analysis import default_model
+
+        trained = [default_model()]
+    else:
+        trained = load_models(model)
+    named = "recogniser" if model is None else (model.parent if model.is_file() else model).resolve().name or "model"
+    path = export_onnx(trained, out or Path(f"{named}.{format}"))
+    shape = trained[0].spec.shape
+    stored = shape.n_frames + (trained[0].motion == "difference")
+    size = (stored, shape.height, shape.width, shape.in_channels)
+    screen.show(f"Model: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    screen.show(f"  in   sequences      uint8   (N, {', '.join(map(str, size))})")
+    screen.show(f"  out  probabilities  float32 (N, {shape.n_classes}): {', '.join(map(str, trained[0].classes))}")
+    screen.dump(
+        {
+            "model": str(path),
+            "format": format,
+            "input": list(size),
+            "classes": list(trained[0].classes),
+            "networks": len(trained),
+        }
+    )
