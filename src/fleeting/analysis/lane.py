@@ -1,0 +1,237 @@
+"""One face through a recording: its motion, its score frame by frame, and its expressions, while frames come in."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fleeting.motion import optical_strain
+from fleeting.spotting import REGION_NAMES, FaceCrop, FaceMotion, FrameMotion, IntervalSettings, IntervalSpotter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from fleeting.spotting import SpottedEvent
+
+__all__ = ["Lane", "Measured", "Timeline", "UniformClock"]
+
+# A hole in time that is longer cannot be filled: what the face did in it is unknown.
+_GAP_SECONDS, _GAP_FRAMES = 0.1, 3
+_NEAR = 0.3  # frames: how far a time may be from the even grid to count as on it
+_SKIN = [k for k, name in enumerate(REGION_NAMES) if not name.endswith("eye")]
+_DRIFT = 0.05  # as a share of the crop; see FaceMotion.drift
+_KEPT_SECONDS = 120.0
+
+
+class Timeline:
+    """Times of the last minutes' frames.
+
+    Parameters
+    ----------
+    fps : frames a second.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self.first = 0
+        self.times: deque[float] = deque(maxlen=max(16, round(_KEPT_SECONDS * fps)))
+
+    def push(self, index: int, seconds: float) -> None:
+        """The next frame; numbers rise by one."""
+        if not self.times:
+            self.first = index
+        elif len(self.times) == self.times.maxlen:
+            self.first += 1
+        self.times.append(seconds)
+
+    def frame_at(self, seconds: float) -> int:
+        """Number of the frame nearest to a time."""
+        at = bisect_left(self.times, seconds)
+        around = [k for k in (at - 1, at) if 0 <= k < len(self.times)]
+        return self.first + min(around, key=lambda k: abs(self.times[k] - seconds), default=0)
+
+    def seconds_of(self, index: int) -> float:
+        """Time of a frame; of the nearest one that is kept."""
+        return self.times[min(max(index - self.first, 0), len(self.times) - 1)]
+
+
+class UniformClock:
+    """Measurements at even times, whatever the times of the frames: the spotter counts in frames.
+
+    A measurement on the grid is passed on as it is. Between two that are not, it is interpolated linearly.
+
+    Parameters
+    ----------
+    fps : of the grid.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self.fps = float(fps)
+        self.last: FrameMotion | None = None
+        self.place = 0.0  # of the last one, in frames of the grid
+        self.told = -1
+
+    def push(self, row: FrameMotion, seconds: float) -> list[FrameMotion]:
+        """The measurements of the grid that are now known; ``frame`` counts along the grid."""
+        place = seconds * self.fps
+        nearest = round(place)
+        last, before = self.last, self.place
+        self.last, self.place = row, place
+        joined = last is not None and last.valid and row.valid and last.stretch == row.stretch
+        if not joined:
+            self.told = max(nearest, self.told + 1)
+            return [row._replace(frame=self.told)]
+        if nearest <= self.told:
+            return []
+        first, self.told = self.told + 1, nearest
+        if nearest == first and abs(place - nearest) <= _NEAR:
+            return [row._replace(frame=nearest)]
+        if nearest - first + 1 > max(_GAP_FRAMES, round(_GAP_SECONDS * self.fps)) or place <= before:
+            return [row._replace(frame=nearest)]
+        assert last is not None
+        return [_between(last, row, (k - before) / (place - before), k) for k in range(first, nearest + 1)]
+
+
+def _between(a: FrameMotion, b: FrameMotion, share: float, frame: int) -> FrameMotion:
+    s = np.float32(min(max(share, 0.0), 1.0))
+    mixed = [x * (1 - s) + y * s for x, y in ((a.position, b.position), (a.head, b.head), (a.open, b.open))]
+    residual = float(a.residual * (1 - s) + b.residual * s)
+    return FrameMotion(frame, True, b.stretch, mixed[0], mixed[1], residual, mixed[2], a.map * (1 - s) + b.map * s)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What ``frames.csv`` says of one face in one frame.
+
+    Attributes
+    ----------
+    frame, seconds : when.
+    row : what was measured.
+    roll : in-plane rotation of the head in radians; positive when the eye on the image's right is lower.
+    score : how far the three regions that move most are from where they are 0.18 s before and after, in pixels of a
+        128-pixel face; what the spotter's threshold is for.
+    strain : optical strain of the same motion, mean of the tenth of the face where it is highest.
+    """
+
+    frame: int
+    seconds: float
+    row: FrameMotion
+    roll: float = 0.0
+    score: float = 0.0
+    strain: float = 0.0
+
+
+class _Course:
+    """Scores each frame against those a lag before and after it, so it lags behind."""
+
+    def __init__(self, fps: float) -> None:
+        self.lag = max(1, round(IntervalSettings().lag * fps))
+        self.kept: list[Measured] = []
+        self.next = 0
+
+    def push(self, one: Measured) -> list[Measured]:
+        if not one.row.valid:
+            return [*self.finish(), one]
+        done = self.finish() if self.kept and self.kept[-1].row.stretch != one.row.stretch else []
+        self.kept.append(one)
+        if len(self.kept) - 1 - self.next >= self.lag:
+            done.append(self._scored(self.next))
+            self.next += 1
+        if self.next > self.lag:
+            del self.kept[0]
+            self.next -= 1
+        return done
+
+    def finish(self) -> list[Measured]:
+        done = [self._scored(k) for k in range(self.next, len(self.kept))]
+        self.kept, self.next = [], 0
+        return done
+
+    def _scored(self, k: int) -> Measured:
+        one, before = self.kept[k], self.kept[max(0, k - self.lag)].row
+        after = self.kept[min(len(self.kept) - 1, k + self.lag)].row
+        bend = (one.row.position - (before.position + after.position) / 2)[_SKIN]
+        size = np.sort(np.hypot(bend[:, 0], bend[:, 1]))
+        # A cell of the map is an eighth of a 128-pixel face's side of pixels wide.
+        cell = 128 / one.row.map.shape[0]
+        strain = np.sort(optical_strain((one.row.map - (before.map + after.map) / 2) / np.float32(cell)).ravel())
+        highest = strain[-max(1, len(strain) // 10) :]
+        return Measured(one.frame, one.seconds, one.row, one.roll, float(size[-3:].mean()), float(highest.mean()))
+
+
+@dataclass
+class Lane:
+    """A face that is followed.
+
+    Parameters
+    ----------
+    number : the face's.
+    fps : frames a second.
+    find : spots the expressions of a table in another way than :func:`~fleeting.spotting.spot_intervals`.
+    wait : seconds; see :class:`~fleeting.spotting.IntervalSpotter`.
+    """
+
+    number: int
+    fps: float
+    find: Callable[..., list[SpottedEvent]] | None = field(default=None, repr=False)
+    wait: float = 8.0
+
+    def __post_init__(self) -> None:
+        self.meter = FaceMotion(self.fps)
+        self.clock = UniformClock(self.fps)
+        self.spotter = IntervalSpotter(self.fps, find=self.find, wait=self.wait)
+        self.course = _Course(self.fps)
+        #: where the face was: first frame from which it holds, matrix from frame to crop, points in the crop
+        self.places: list[tuple[int, NDArray[np.float64] | None, NDArray[np.float64] | None]] = []
+        self.seen = 0
+        self._roll, self._turned, self._stretch = 0.0, 0.0, -1
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the face has moved within the crop so far that it should be looked for again."""
+        return self.meter.drift > _DRIFT
+
+    def push(self, index: int, seconds: float, crop: FaceCrop | None) -> tuple[list[Measured], list[SpottedEvent]]:
+        """The next frame. Returns the frames that are done, and events by numbers of the even grid."""
+        if crop is None:
+            row = self.meter.push(index, None)
+        else:
+            row = self.meter.push(index, crop.image, crop.matrix, crop.points)
+        self._remember(index, crop)
+        self.seen += row.valid
+        roll = 0.0
+        if crop is not None and row.valid:
+            if row.stretch != self._stretch:
+                a, b = crop.matrix[0, :2]
+                self._roll, self._turned, self._stretch = float(np.arctan2(b, a)), float(row.head[2]), row.stretch
+            # The meter gives what a turn moves at half a face's width.
+            half = max(float(np.ptp(crop.points[:17, 0])) / 2, 1.0)
+            roll = self._roll + (float(row.head[2]) - self._turned) / half
+        done = self.course.push(Measured(index, seconds, row, roll))
+        events = [event for even in self.clock.push(row, seconds) for event in self.spotter.push(even)]
+        return done, events
+
+    def finish(self) -> tuple[list[Measured], list[SpottedEvent]]:
+        """What was waiting for further frames."""
+        return self.course.finish(), self.spotter.finish()
+
+    def place(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Matrix from frame to crop, and points in the crop, of a frame of the last minutes; ``None`` if not there."""
+        at = bisect_right(self.places, index, key=lambda item: item[0]) - 1
+        if at < 0:
+            return None
+        _, matrix, points = self.places[at]
+        return None if matrix is None or points is None else (matrix, points)
+
+    def _remember(self, index: int, crop: FaceCrop | None) -> None:
+        matrix, points = (None, None) if crop is None else (crop.matrix, crop.points)
+        if not self.places or self.places[-1][1] is not matrix or self.places[-1][2] is not points:
+            self.places.append((index, matrix, points))
+            oldest = index - round(_KEPT_SECONDS * self.fps)
+            while len(self.places) > 1 and self.places[1][0] <= oldest:
+                del self.places[0]

@@ -1,0 +1,134 @@
+"""The state of an analysis in one file, so that it goes on bit for bit: arrays in an ``.npz`` and plain JSON, no pickle.
+
+Objects are taken apart by their attributes; only kinds named here come back, so a file cannot make anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleeting.analysis.lane import Measured
+from fleeting.errors import FleetingError
+from fleeting.faces import Box
+from fleeting.files import write_atomic
+from fleeting.spotting import FrameMotion, MotionTable
+from fleeting.spotting import intervals_motion as _motion
+
+__all__ = ["read_snapshot", "restore", "state_of", "write_snapshot"]
+
+_KINDS: dict[str, type] = {"Measured": Measured, "Box": Box, "FrameMotion": FrameMotion, "Key": _motion._Key}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+class State(dict[str, Any]):
+    """Attributes of an object that another of its kind can take over."""
+
+
+def state_of(thing: object, skip: tuple[str, ...] = ()) -> State:
+    """The attributes of an object."""
+    return State({name: value for name, value in vars(thing).items() if name not in skip})
+
+
+def restore(thing: object, state: dict[str, Any]) -> None:
+    """Give an object the attributes of another."""
+    vars(thing).update(state)
+
+
+def write_snapshot(path: str | os.PathLike[str], content: Any) -> Path:
+    """Write values, arrays and states to a file, whole or not at all."""
+    arrays: dict[str, Any] = {}
+    text = json.dumps(_packed(content, arrays))
+    arrays["content"] = np.frombuffer(text.encode(), np.uint8)
+    return write_atomic(path, lambda file: np.savez(file, **arrays))
+
+
+def read_snapshot(path: str | os.PathLike[str]) -> Any:
+    """Read what :func:`write_snapshot` wrote.
+
+    Raises
+    ------
+    FleetingError
+        If the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return _unpacked(json.loads(arrays["content"].tobytes().decode()), arrays)
+    except Exception as exc:  # a damaged file fails in many ways
+        raise FleetingError(
+            f"{path}: cannot be resumed from ({type(exc).__name__}: {exc}); analyse the recording again into a new folder"
+        ) from exc
+
+
+def _packed(value: Any, arrays: dict[str, Any]) -> Any:
+    if value is None or isinstance(value, bool | int | float | str) and not isinstance(value, np.generic):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        name = f"a{len(arrays)}"
+        arrays[name] = np.asarray(value)
+        return {"is": "scalar" if isinstance(value, np.generic) else "array", "of": name}
+
+    def inner(item: Any) -> Any:
+        return _packed(item, arrays)
+
+    if isinstance(value, slice):
+        return {"is": "slice", "of": [value.start, value.stop]}
+    if isinstance(value, list) and len(value) > 2 and all(isinstance(item, FrameMotion) for item in value):
+        columns = [np.stack([np.asarray(row[i]) for row in value]) for i in range(len(FrameMotion._fields))]
+        return {"is": "rows", "of": [inner(column) for column in columns]}
+    if type(value) in _NAMES:
+        fields = value._asdict() if isinstance(value, tuple) else vars(value)
+        return {"is": "kind", "name": _NAMES[type(value)], "of": {k: inner(v) for k, v in fields.items()}}
+    if isinstance(value, deque):
+        whole = list(value)
+        if whole and all(type(item) is float for item in whole):
+            return {"is": "times", "of": inner(np.asarray(whole)), "most": value.maxlen}
+        return {"is": "deque", "of": [inner(item) for item in whole], "most": value.maxlen}
+    if type(value) is tuple or type(value) is list:
+        return {"is": type(value).__name__, "of": [inner(item) for item in value]}
+    if isinstance(value, dict):
+        is_what = "state" if isinstance(value, State) else "dict"
+        return {"is": is_what, "of": [[inner(k), inner(v)] for k, v in value.items()]}
+    raise TypeError(f"a {type(value).__name__} cannot be part of a snapshot")
+
+
+def _unpacked(value: Any, arrays: dict[str, Any]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    what, of = value["is"], value["of"]
+
+    def inner(item: Any) -> Any:
+        return _unpacked(item, arrays)
+
+    if what in ("array", "scalar"):
+        return arrays[of] if what == "array" else arrays[of][()]
+    if what == "slice":
+        return slice(*of)
+    if what == "rows":
+        table = MotionTable(1.0, *(inner(column) for column in of))
+        return [table.row(k) for k in range(len(table))]
+    if what == "kind":
+        kind, fields = _KINDS[value["name"]], {name: inner(item) for name, item in of.items()}
+        if not is_dataclass(kind):
+            return kind(**fields)
+        made = object.__new__(kind)
+        for name, item in fields.items():
+            object.__setattr__(made, name, item)
+        return made
+    if what == "times":
+        return deque(inner(of).tolist(), value["most"])
+    if what == "deque":
+        return deque((inner(item) for item in of), value["most"])
+    if what == "tuple":
+        return tuple(inner(item) for item in of)
+    if what == "list":
+        return [inner(item) for item in of]
+    made_dict = {inner(k): inner(v) for k, v in of}
+    return State(made_dict) if what == "state" else made_dict
