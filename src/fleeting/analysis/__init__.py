@@ -1,5 +1,6 @@
 """Analysis: a person's own recording, from video to verdict."""
 
+from fleeting.analysis.explain import Explanation, draw_explanation, explain_sequence
 from fleeting.analysis.figure import draw_verdict, motion_overlay
 from fleeting.analysis.interval_learning import (
     LearnedSpotter,
@@ -13,11 +14,14 @@ from fleeting.analysis.predict import Verdict, predict
 from fleeting.analysis.stretch import Stretch, face_stretches
 
 __all__ = [
+    "Explanation",
     "LearnedSpotter",
     "MeasuredRecording",
     "Stretch",
     "Verdict",
+    "draw_explanation",
     "draw_verdict",
+    "explain_sequence",
     "face_stretches",
     "leave_one_subject_out",
     "load_spotter",
