@@ -388,19 +388,19 @@ class _Job:
             ahead.end()
 
     def _one(self, frame: StreamFrame) -> None:
-        self.timeline.push(frame.index, frame.seconds)
+        self.timeline.push(frame.number, frame.seconds)
         faces = self.tracker.push(frame.grey)
         known: list[Measured] = []
         seen = False
         for number, crop in faces.items():
             lane = self._lane(number)
-            measured, spotted = lane.push(frame.index, frame.seconds, crop)
+            measured, spotted = lane.push(frame.number, frame.seconds, crop)
             seen |= crop is not None
             if lane.drifted:
                 self.tracker.look_again(number)
             self._tell(lane, measured, spotted)
             known += measured
-        self.done, self.last_seconds = frame.index + 1, frame.seconds
+        self.done, self.last_seconds = frame.number + 1, frame.seconds
         self.with_face += seen
         if self.video is not None:
             self.video.allow(self.done - self.lag)
@@ -505,7 +505,7 @@ class _Job:
     def _take(self, snapshot: dict[str, Any]) -> None:
         if snapshot["version"] != __version__:
             raise UsageError(
-                f"{self.out}: was begun by version {snapshot['version']}, this is {__version__}; analyse it into another folder"
+                f"{self.out}: was begun by version {snapshot['version']}, this is {__version__}; choose another --out"
             )
         self.done, self.with_face = snapshot["done"], snapshot["with_face"]
         self.last_seconds, self.spent = snapshot["last_seconds"], snapshot["spent"]
@@ -548,7 +548,10 @@ class _Job:
                 f"{self.stream.name}: there is no face {self.choices['face']}; {self.tracker.seen} were seen, "
                 f"0 to {self.tracker.seen - 1}"
             )
-        return f"{self.stream.name}: no face in {self.done} frames; expected an upright, frontal face at least 40 pixels wide"
+        return (
+            f"{self.stream.name}: no face in {self.done} frames; expected an upright, frontal face at least 40 pixels "
+            "wide"
+        )
 
     def warnings(self, status: str) -> list[str]:
         """Why the result may mean less than it seems to, in plain sentences."""

@@ -159,7 +159,8 @@ class _Course:
         size = np.sort(np.hypot(bend[:, 0], bend[:, 1]))
         # A cell of the map is an eighth of a 128-pixel face's side of pixels wide.
         cell = 128 / one.row.map.shape[0]
-        strain = np.sort(optical_strain((one.row.map - (before.map + after.map) / 2) / np.float32(cell)).ravel())
+        moved = np.asarray((one.row.map - (before.map + after.map) / 2) / cell, np.float32)
+        strain = np.sort(optical_strain(moved).ravel())
         highest = strain[-max(1, len(strain) // 10) :]
         return Measured(one.frame, one.seconds, one.row, one.roll, float(size[-3:].mean()), float(highest.mean()))
 
@@ -198,10 +199,7 @@ class Lane:
 
     def push(self, index: int, seconds: float, crop: FaceCrop | None) -> tuple[list[Measured], list[SpottedEvent]]:
         """The next frame. Returns the frames that are done, and events by numbers of the even grid."""
-        if crop is None:
-            row = self.meter.push(index, None)
-        else:
-            row = self.meter.push(index, crop.image, crop.matrix, crop.points)
+        row = self.meter.push(index, *((None,) if crop is None else (crop.image, crop.matrix, crop.points)))
         self._remember(index, crop)
         self.seen += row.valid
         roll = 0.0

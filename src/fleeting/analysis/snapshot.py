@@ -68,7 +68,7 @@ def read_snapshot(path: str | os.PathLike[str]) -> Any:
 
 
 def _packed(value: Any, arrays: dict[str, Any]) -> Any:
-    if value is None or isinstance(value, bool | int | float | str) and not isinstance(value, np.generic):
+    if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, np.generic)):
         return value
     if isinstance(value, np.ndarray | np.generic):
         name = f"a{len(arrays)}"
@@ -84,7 +84,7 @@ def _packed(value: Any, arrays: dict[str, Any]) -> Any:
         columns = [np.stack([np.asarray(row[i]) for row in value]) for i in range(len(FrameMotion._fields))]
         return {"is": "rows", "of": [inner(column) for column in columns]}
     if type(value) in _NAMES:
-        fields = value._asdict() if isinstance(value, tuple) else vars(value)
+        fields = value._asdict() if hasattr(value, "_asdict") else vars(value)
         return {"is": "kind", "name": _NAMES[type(value)], "of": {k: inner(v) for k, v in fields.items()}}
     if isinstance(value, deque):
         whole = list(value)

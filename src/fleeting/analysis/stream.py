@@ -36,7 +36,7 @@ _RING_BYTES = 160 << 20
 class StreamFrame(NamedTuple):
     """A frame: its 0-based number, its time in seconds, and its picture in grey; ``None`` if it cannot be decoded."""
 
-    index: int
+    number: int
     seconds: float
     grey: Image | None
 

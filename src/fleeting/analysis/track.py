@@ -59,7 +59,7 @@ class _Place:
         self.misses += 1
         if self.misses > _PATIENCE and self.misses % 4:
             return None
-        found = self.finder.find(self, frame)
+        found: Box | None = self.finder.find(self, frame)
         self.jumped = found is not None and self.box is not None and overlap(found, self.box) < _SAME
         if found is not None:
             self.misses, self.last = 0, found

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from fleeting._version import __version__
+from fleeting.app.analyze import analyze
 from fleeting.app.common import config_from, given, observer_on, recipe_from
 from fleeting.app.data import data_app
 from fleeting.app.long import synth_long
@@ -38,6 +39,7 @@ app.command(synth_long, sort_key=1.2)
 app.command(sweep, sort_key=5.2)
 app.command(spot, sort_key=4.8)
 app.command(benchmark_spotting, sort_key=5.3)
+app.command(analyze, sort_key=5.1)
 
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]

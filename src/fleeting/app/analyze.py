@@ -1,0 +1,304 @@
+"""The verb ``analyze``: a person's own recording to events, tables, pictures and a page."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from fleeting.app.screen import Screen
+from fleeting.errors import FleetingError, NoFaceError
+
+if TYPE_CHECKING:
+    from fleeting.analysis.analyze import Analysis
+
+
+def analyze(
+    recording: str,
+    *,
+    out: Path,
+    model: Annotated[
+        Path | None, Parameter(help="A run folder (all its folds are asked), a model folder or file.")
+    ] = None,
+    face: str = "largest",
+    fps: float | None = None,
+    spotter: Path | None = None,
+    seconds: float | None = None,
+    video: Annotated[bool, Parameter(help="Write annotated.mp4.")] = True,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    live: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+) -> None:
+    """Find the expressions in a recording of any length: when, where on the face, how strong, and which.
+
+    Writes events.csv, frames.csv, strips/, annotated.mp4, analysis.json and report.html while it reads. Stopped at any
+    moment, what was found is kept, and the same command with --resume goes on.
+
+    Example: fleeting analyze video.mp4 --out analysis
+    Example: fleeting analyze 0 --live --out session
+
+    Parameters
+    ----------
+    recording
+        Video file, folder of frames, folder of videos, camera number, or address of a stream.
+    out
+        Folder to write; of a folder of videos a folder for each.
+    face
+        largest, all, or the number of one face (0 is the largest of those that come first).
+    fps
+        Frames a second, for a folder or to overrule the video, as of a slow-motion file.
+    spotter
+        File of a learned spotter (default: motion against an adaptive threshold).
+    seconds
+        Stop after so many seconds of the recording.
+    resume
+        Go on where the same analysis was stopped.
+    live
+        Show the running result in a window, or in the terminal where there is none.
+    """
+    screen = Screen(quiet, json)
+    found: list[dict[str, Any]] = []
+    todo = _recordings(recording, out)
+    several = len(todo) > 1 or todo[0][1] != out
+    with _stoppable():
+        for source, folder in todo:
+            try:
+                # Of a folder of videos some may be done and some not begun.
+                go_on = resume and (not several or (folder / "analysis.json").is_file())
+                found.append(_one(screen, source, folder, model, face, fps, spotter, seconds, video, go_on, live))
+            except FleetingError as exc:
+                if not several:
+                    raise
+                screen.warn(f"{source}: {exc}")
+                found.append({"recording": source, "out": str(folder), "error": str(exc)})
+    screen.dump({"recordings": found} if several else found[0])
+    failed = sum("error" in item for item in found)
+    if failed:
+        raise FleetingError(f"{failed} of {len(found)} recordings could not be analysed; the reasons are above")
+
+
+def _recordings(recording: str, out: Path) -> list[tuple[str, Path]]:
+    """What to analyse and where to; the videos of a folder that holds no pictures one by one."""
+    from fleeting.clips import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+    folder = Path(recording)
+    if not folder.is_dir():
+        return [(recording, out)]
+    inside = [item for item in sorted(folder.iterdir()) if item.is_file()]
+    videos = [item for item in inside if item.suffix.lower() in VIDEO_SUFFIXES]
+    if not videos or any(item.suffix.lower() in IMAGE_SUFFIXES for item in inside):
+        return [(recording, out)]
+    names = [item.stem for item in videos]
+    unique = len(set(names)) == len(names)
+    return [(str(item), out / (item.stem if unique else item.name)) for item in videos]
+
+
+def _one(
+    screen: Screen,
+    source: str,
+    folder: Path,
+    model: Path | None,
+    face: str,
+    fps: float | None,
+    spotter: Path | None,
+    seconds: float | None,
+    video: bool,
+    resume: bool,
+    live: bool,
+) -> dict[str, Any]:
+    from fleeting.analysis.analyze import analyze as run_analysis
+    from fleeting.reports import render_analysis
+
+    problem: FleetingError | None = None
+    analysis: Analysis | None = None
+    page: Path | None = None
+    with screen.bar() as bars:
+        observer = _observer(screen, bars, live)
+        try:
+            analysis = run_analysis(
+                source,
+                folder,
+                model=model,
+                spotter=spotter,
+                face=face,
+                fps=fps,
+                seconds=seconds,
+                video=video,
+                resume=resume,
+                observer=observer,
+            )
+        except NoFaceError as exc:
+            problem = exc
+        except KeyboardInterrupt:
+            # What was found so far deserves its page.
+            if (folder / "analysis.json").is_file():
+                page = render_analysis(folder)
+                screen.say(f"Stopped. What was found: {page}; the same command with --resume goes on")
+            raise
+        finally:
+            observer.close()
+    page = render_analysis(folder)
+    if analysis is None:
+        assert problem is not None
+        raise problem
+    return _tell(screen, source, analysis, page)
+
+
+def _tell(screen: Screen, source: str, analysis: Analysis, page: Path) -> dict[str, Any]:
+    head = analysis.head
+    for sentence in head["warnings"]:
+        screen.warn(sentence)
+    counts = head["counts"]
+    length = head["source"]["duration_s"] or 0.0
+    screen.show(
+        f"{head['source']['name']}: {counts['micro']} micro- and {counts['macro']} macro-expressions in {length:.1f} s "
+        f"({counts['frames']} frames, {head['frames_per_second']:.0f} a second)"
+    )
+    for event in sorted(analysis.events, key=lambda e: (e.onset_s, e.number)):
+        screen.show(f"  {_line(event)}")
+    screen.show(f"Report: {page}")
+    return {
+        "recording": source,
+        "out": str(analysis.path),
+        "report": str(page),
+        "events": [event.to_dict() for event in analysis.events],
+        **{name: head[name] for name in ("status", "source", "counts", "warnings", "seconds", "frames_per_second")},
+    }
+
+
+def _line(event: Any) -> str:
+    verdict = f", {event.emotion} {event.probabilities[event.emotion]:.0%}" if event.probabilities else ""
+    who = f" face {event.face_id}" if event.face_id else ""
+    return (
+        f"{event.onset_s:9.3f} to {event.offset_s:9.3f} s  {event.kind}{who}  {event.strength_px:.2f} px at "
+        f"{event.region or 'the face'} ({event.action_units or 'no area'}){verdict}"
+    )
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A polite kill stops like Ctrl-C; a batch system that asks to end gets valid files."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _observer(screen: Screen, bars: Any, live: bool) -> Any:
+    """What is shown while it goes on; made here so that the verb's help needs no heavy import."""
+    from fleeting.analysis.analyze import AnalysisObserver
+
+    class Watcher(AnalysisObserver):
+        def __init__(self) -> None:
+            self.stream: Any = None
+            self.window = _Window() if live else None
+            self.told = 0.0
+            self.events = 0
+            self.score = 0.0
+            self.recent: list[Any] = []
+
+        def begin(self, stream: Any, resumed_at: int) -> None:
+            self.stream = stream
+            if resumed_at:
+                screen.say(f"Going on at frame {resumed_at}")
+            self.step = bars.step("frames")
+
+        def frame(self, frame: Any, faces: Any, measured: Any) -> None:
+            if measured:
+                self.score = measured[-1].score
+            total = self.stream.n_frames
+            if total and frame.number % 16 == 0:
+                self.step(min(frame.number + 1, total), total)
+            if not live:
+                return
+            now = time.monotonic()
+            if now - self.told < (0.04 if self.window is not None and self.window.works else 1.0):
+                return
+            self.told = now
+            there = any(crop is not None for crop in faces.values())
+            if self.window is not None and self.window.works:
+                if not self.window.show(frame, faces, self.recent, self.score):
+                    raise KeyboardInterrupt
+                if self.window.works:
+                    return
+            screen.say(
+                f"{frame.seconds:9.2f} s  {'face' if there else 'no face'}  motion {self.score:.2f} px  "
+                f"{self.events} events so far"
+            )
+
+        def event(self, event: Any) -> None:
+            self.events += 1
+            self.recent = [*self.recent[-3:], event]
+            if live:
+                screen.say(f"event {event.number}: {_line(event).strip()}")
+
+        def stage(self, sentence: str) -> None:
+            screen.say(sentence[0].upper() + sentence[1:])
+
+        def close(self) -> None:
+            if self.window is not None:
+                self.window.close()
+
+    return Watcher()
+
+
+class _Window:
+    """An OpenCV window; headless builds of OpenCV and machines without a screen have none."""
+
+    TITLE = "fleeting (q ends)"
+
+    def __init__(self) -> None:
+        import cv2
+
+        self.works = True
+        try:
+            cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL)
+        except cv2.error:
+            self.works = False
+
+    def show(self, frame: Any, faces: Any, events: Any, score: float) -> bool:
+        """Draw a frame; ``False`` when the user wants to end."""
+        import cv2
+        import numpy as np
+
+        if frame.grey is None:
+            return True
+        picture = cv2.cvtColor(frame.grey, cv2.COLOR_GRAY2BGR)
+        for crop in faces.values():
+            if crop is not None:
+                flat = np.linalg.inv(crop.matrix[:, :2])
+                for x, y in (crop.points - crop.matrix[:, 2]) @ flat.T:
+                    cv2.circle(picture, (int(x), int(y)), 1, (255, 225, 190), -1)
+        lines = [f"{frame.seconds:.2f} s  motion {score:.2f} px", *(_line(event).strip() for event in events)]
+        for row, text in enumerate(lines):
+            cv2.putText(
+                picture, text, (6, 18 + 18 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (80, 200, 255), 1, cv2.LINE_AA
+            )
+        try:
+            cv2.imshow(self.TITLE, picture)
+            return (cv2.waitKey(1) & 0xFF) not in (ord("q"), 27)
+        except cv2.error:
+            self.works = False
+            return True
+
+    def close(self) -> None:
+        """Close it."""
+        import cv2
+
+        if self.works:
+            cv2.destroyWindow(self.TITLE)
