@@ -467,6 +467,7 @@ def info(*, json: AsJson = False) -> None:
     """
     import torch
 
+    from fleeting import kernels
     from fleeting.experiments import machine, versions
     from fleeting.faces.detector import LANDMARKS_LICENCE, landmark_file
     from fleeting.sequences.store import default_store
@@ -476,9 +477,11 @@ def info(*, json: AsJson = False) -> None:
         landmarks = str(landmark_file())
     except FleetingError as exc:
         landmarks = f"missing: {exc}"
+    used = kernels.status()
     facts: dict[str, Any] = {
         "versions": versions(),
         "machine": machine(),
+        "kernels": {"kernels": used.name or "none: plain PyTorch", "kernels_reason": used.reason},
         "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "cache": str(default_store()),
         "landmarks": landmarks,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fleeting import kernels
 from fleeting.files import write_csv, write_json
 from fleeting.metrics import majority_accuracy
 
@@ -124,6 +125,7 @@ def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
         "majority": {"class": majority.label, "accuracy": majority.accuracy},
         "device": result.device,
         "steps": result.steps,
+        "kernels": kernels.status().name,
         "seconds": round(time.perf_counter() - start, 3),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

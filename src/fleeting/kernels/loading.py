@@ -16,7 +16,8 @@ from fleeting.errors import UsageError, unknown_choice
 
 __all__ = ["INSTRUCTION_SETS", "KERNELS_VARIABLE", "Library", "Status", "library", "peak_gflops", "status"]
 
-#: Environment variable: ``0`` turns the kernels off, the name of an instruction set asks for that one.
+#: Environment variable: ``0`` turns the kernels off, the name of an instruction set asks for that one, ``1`` or nothing
+#: is the best there is.
 KERNELS_VARIABLE = "FLEETING_KERNELS"
 
 #: Best first.
@@ -104,7 +105,7 @@ def _choose(wanted: str) -> tuple[Library | None, str]:
         return None, f"turned off by {KERNELS_VARIABLE}={wanted}"
     built = _built()
     if wanted and wanted not in INSTRUCTION_SETS:
-        raise unknown_choice(KERNELS_VARIABLE, wanted, ("0", *INSTRUCTION_SETS))
+        raise unknown_choice(KERNELS_VARIABLE, wanted, ("0", "1", *INSTRUCTION_SETS))
     if not built:
         return None, (
             "no kernels were built when Fleeting was installed, as no C++ compiler was found or it failed; install one "
@@ -126,6 +127,11 @@ def _choose(wanted: str) -> tuple[Library | None, str]:
     return chosen, f"asked for by {KERNELS_VARIABLE}" if wanted else "the best that this processor runs"
 
 
+def _wanted() -> str:
+    wanted = os.environ.get(KERNELS_VARIABLE, "").strip().lower()
+    return "" if wanted in ("1", "on") else wanted
+
+
 def library() -> Library | None:
     """The kernels to use, or ``None`` where plain PyTorch has to do; ``FLEETING_KERNELS`` is read each time.
 
@@ -134,12 +140,12 @@ def library() -> Library | None:
     UsageError
         If the variable names kernels that are unknown, not built, or not for this processor.
     """
-    return _choose(os.environ.get(KERNELS_VARIABLE, "").strip().lower())[0]
+    return _choose(_wanted())[0]
 
 
 def status() -> Status:
     """Which kernels are used, and why."""
-    found, reason = _choose(os.environ.get(KERNELS_VARIABLE, "").strip().lower())
+    found, reason = _choose(_wanted())
     return Status(found.name if found else None, reason)
 
 

@@ -55,7 +55,7 @@ FLEETING_INLINE void differentiate_row(float* row, int64_t width, int64_t column
           float* at = row + w * kBlock + v * kLanes;
           const Floats y = load(at);
           Floats d = a * y + b;
-          d += choice == all(code + i) ? above : Floats{};
+          d = choice == all(code + i) ? d + above : d;
           d = y > Floats{} ? d : Floats{};
           sum += d;
           store(at, d);
@@ -85,10 +85,10 @@ void backward(const Convolution& c, BackwardTensors to) {
     std::fill(to.d_bias, to.d_bias + filters, 0.0);
     for (int64_t f = 0; f < filters; f += kBlock)
       for (int64_t t = 0; t < c.out_frames(); t++) {
-        // Single precision within a frame, double across frames.
+        // The weights' gradients in single precision within a frame, in double across frames.
         rows_of_x.begin_gradients();
-        Floats total[kVectors] = {};
         for (int64_t h = 0; h < c.out_height(); h++) {
+          Floats total[kVectors] = {};
           if (to.values) {
             const float* kept = to.values + (t * c.out_height() + h) * width * filters + f;
             for (int64_t w = 0; w < width; w++)
@@ -102,6 +102,7 @@ void backward(const Convolution& c, BackwardTensors to) {
           const auto code = static_cast<int32_t>((t % kPool * kPool + h % kPool) * kPool);
           differentiate_row(row.data(), width, columns, pooled ? to.gradient + cell : nullptr, to.chosen + cell, filters,
                             code, to.slope + f, to.offset + f, total);
+          for (int i = 0; i < kBlock; i++) to.d_bias[f + i] += total[i / kLanes][i % kLanes];
           rows_of_x.correlate(t, h, width, row.data());
           if (to.d_output) {
             float* out = to.d_output + (((t + to.border) * high + h + to.border) * wide + to.border) * filters + f;
@@ -110,7 +111,6 @@ void backward(const Convolution& c, BackwardTensors to) {
           }
         }
         rows_of_x.end_gradients(f, to.d_weight);
-        for (int i = 0; i < kBlock; i++) to.d_bias[f + i] += total[i / kLanes][i % kLanes];
       }
     to.x += c.sample_size();
     to.gradient += frames * rows * columns * filters;

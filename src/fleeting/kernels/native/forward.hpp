@@ -57,9 +57,8 @@ struct PoolRow {
           Ints index = load(where + cell);
           for (int i = 0; i < kPool; i++) {
             const Floats value = Signed ? sums[j + i][v] * load(sign + v * kLanes) : sums[j + i][v];
-            const Ints higher = value > most;
-            index = higher ? all(code + i) : index;
-            most = higher ? value : most;
+            index = value > most ? all(code + i) : index;
+            most = value > most ? value : most;
           }
           store(best + cell, most);
           store(where + cell, index);

@@ -25,7 +25,6 @@ constexpr int kPool = 3;
 
 typedef float Floats __attribute__((vector_size(4 * kLanes)));
 typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
-typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
 
 FLEETING_INLINE Floats load(const float* from) {
   Floats value;
@@ -39,19 +38,21 @@ FLEETING_INLINE Ints load(const int32_t* from) {
   return value;
 }
 
-// A vector of bytes, widened.
+// A vector of bytes, widened. By a loop, which compilers turn into one instruction; of a conversion of vectors GCC makes
+// one for each value.
 FLEETING_INLINE Ints load(const uint8_t* from) {
-  Bytes value;
-  std::memcpy(&value, from, sizeof value);
-  return __builtin_convertvector(value, Ints);
+  int32_t wide[kLanes];
+  for (int i = 0; i < kLanes; i++) wide[i] = from[i];
+  return load(wide);
 }
 
 FLEETING_INLINE void store(float* to, Floats value) { std::memcpy(to, &value, sizeof value); }
 FLEETING_INLINE void store(int32_t* to, Ints value) { std::memcpy(to, &value, sizeof value); }
 
 FLEETING_INLINE void store(uint8_t* to, Ints value) {
-  Bytes narrow = __builtin_convertvector(value, Bytes);
-  std::memcpy(to, &narrow, sizeof narrow);
+  int32_t wide[kLanes];
+  store(wide, value);
+  for (int i = 0; i < kLanes; i++) to[i] = static_cast<uint8_t>(wide[i]);
 }
 
 // Subtracting zero is the one way to spread a value that leaves every value as it is, -0 too, and so costs nothing.
