@@ -60,7 +60,14 @@ _MOST_LABELS = 200
 
 
 class AnalysisObserver:
-    """Hears of an analysis as it goes on; every method may be left as it is."""
+    """Hears of an analysis as it goes on; every method may be left as it is.
+
+    Attributes
+    ----------
+    stopping : set it, from a signal's handler or another thread, to stop after the frame at hand.
+    """
+
+    stopping: bool = False
 
     def begin(self, stream: Stream, resumed_at: int) -> None:
         """The recording is open."""
@@ -106,6 +113,7 @@ def analyze(
     fps: float | None = None,
     seconds: float | None = None,
     video: bool = True,
+    explain: bool = True,
     resume: bool = False,
     observer: AnalysisObserver | None = None,
     detector: FaceDetector | None = None,
@@ -118,11 +126,13 @@ def analyze(
     source : video file, folder of frames, camera number, address of a stream, or frames in memory.
     out : folder for ``analysis.json``, ``events.csv``, ``frames.csv``, ``strips/`` and ``annotated.mp4``.
     model : names the emotion of each event: a run, a model, loaded models; that of the package if there is one.
-    spotter : file of a learned spotter; by default motion and an adaptive threshold.
+    spotter : file of a learned spotter, or ``"learned"`` for that of the package; by default motion and an adaptive
+        threshold.
     face : ``"largest"``, a face's number, or ``"all"``; see :class:`~fleeting.analysis.track.FaceTracker`.
     fps : overrules what the recording says; times then follow from it alone.
     seconds : stop after so much of the recording; for cameras.
     video : write ``annotated.mp4``.
+    explain : draw which places and frames drove each emotion.
     resume : go on where an analysis of the same recording into the same folder was stopped.
     observer : hears of what goes on.
     detector : finds faces; by default that of the process.
@@ -148,6 +158,7 @@ def analyze(
         "spotter": None if spotter is None else Path(spotter).name,
         "model": model if model is None else str(model) if isinstance(model, str | os.PathLike) else "in memory",
         "video": video,
+        "explain": explain,
         "seconds": seconds,
     }
     kept = _claim(out, choices, resume, stream.live)
@@ -288,9 +299,7 @@ class _Job:
         self.find: Callable[..., Any] | None = None
         self.spotter_name = "main-direction flow with an adaptive threshold"
         if spotter is not None:
-            from fleeting.analysis.interval_learning import load_spotter
-
-            self.find = load_spotter(spotter).spot
+            self.find = _learned(spotter)
             self.spotter_name = Path(spotter).name
         self.fps = stream.fps
         self.wait = _LIVE_WAIT if stream.live else _WAIT
@@ -308,6 +317,7 @@ class _Job:
         self.lock = threading.Lock()
         self.begun = time.monotonic()
         self.dropped = 0
+        self.whole = True
 
     # The course of things.
 
@@ -371,6 +381,8 @@ class _Job:
                     ahead.end()
                     break
                 self._one(frame)
+                if self.observer.stopping:
+                    raise KeyboardInterrupt
                 if self.done % 16 == 0:
                     now = time.monotonic()
                     if now - flushed > _FLUSH_SECONDS:
@@ -386,8 +398,11 @@ class _Job:
                 raise
             # A camera has no end but this.
             ahead.end()
+        if not self.stream.live:
+            self.save()
 
     def _one(self, frame: StreamFrame) -> None:
+        self.whole = False
         self.timeline.push(frame.number, frame.seconds)
         faces = self.tracker.push(frame.grey)
         known: list[Measured] = []
@@ -402,6 +417,7 @@ class _Job:
             known += measured
         self.done, self.last_seconds = frame.number + 1, frame.seconds
         self.with_face += seen
+        self.whole = True
         if self.video is not None:
             self.video.allow(self.done - self.lag)
         self.observer.frame(frame, faces, known)
@@ -433,6 +449,7 @@ class _Job:
         return np.asarray((points - matrix[:, 2]) @ flat.T, np.float32)
 
     def _close(self) -> None:
+        self.whole = False
         for lane in self.lanes.values():
             self._tell(lane, *lane.finish())
         self.frames_file.flush()
@@ -451,7 +468,8 @@ class _Job:
         if self.video is not None:
             self.video.end(whole=False)
         try:
-            if not self.stream.live:
+            # In the middle of a frame there is no state to go on from; the last one that was saved is.
+            if self.whole and not self.stream.live:
                 self.save()
             self._write_events()
             if self.video is not None:
@@ -648,6 +666,19 @@ class _Job:
         return self._found_machine
 
 
+def _learned(spotter: str | os.PathLike[str]) -> Callable[..., Any]:
+    from fleeting.analysis.interval_learning import load_spotter
+
+    if str(spotter) != "learned":
+        return load_spotter(spotter).spot
+    from fleeting.analysis.weights import default_spotter
+
+    packaged = default_spotter()
+    if packaged is None:
+        raise UsageError("no learned spotter ships with this version; give the file of one, or leave --spotter out")
+    return packaged.spot
+
+
 def _label(event: AnalysedEvent) -> DrawnLabel:
     return DrawnLabel(event.face_id, event.onset, event.offset, event.kind, event.title)
 
@@ -705,9 +736,10 @@ class _Looker:
             event.emotion = found.label
             event.probabilities = dict(zip(found.classes, found.probabilities, strict=True))
             event.notes += found.notes
-        draw_strips(
-            event_moments(reader, job.timeline, *interval, matrix), event.apex, job.out / "strips", event.number
-        )
+        strips = job.out / "strips"
+        draw_strips(event_moments(reader, job.timeline, *interval, matrix), event.apex, strips, event.number)
+        if job.recogniser is not None and job.choices["explain"]:
+            job.recogniser.draw_explanation(found, strips / f"event_{event.number:04d}_explain.png")
 
 
 def _same(label: DrawnLabel, event: AnalysedEvent) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventRecogniser", "Recognised", "resolve_model"]
 
+PACKAGED = "packaged"
 NO_RECOGNISER = "No recogniser: events are given without emotions. Pass --model RUN_OR_MODEL."
 # A face larger than this is reduced before a recipe sees it.
 _FACE_SIDE = 320
@@ -31,11 +32,12 @@ _MARGIN = 0.6
 
 @dataclass(frozen=True)
 class Recognised:
-    """Classes with their probabilities, and what the recipe noted."""
+    """Classes with their probabilities, what the recipe noted, and the sequence that the networks were shown."""
 
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
     notes: tuple[str, ...] = ()
+    sequence: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -62,7 +64,7 @@ def resolve_model(model: Any = None) -> EventRecogniser | None:
         packaged = getattr(analysis, "default_model", None)
         if packaged is None:
             return None
-        model, name = packaged(), "packaged"
+        model, name = packaged(), PACKAGED
     return EventRecogniser(model, name or "")
 
 
@@ -92,11 +94,17 @@ class EventRecogniser:
         dead = sum(bool(m.config.get("collapse", {}).get("collapsed")) for m in self.models)
         if dead:
             limits.append(f"{dead} of {len(self.models)} networks collapsed in training and answer a constant.")
-        if self.name == "packaged" or any(str(spec).startswith("synthetic:") for spec in extra.get("data", [])):
+        if any(str(spec).startswith("synthetic:") for spec in extra.get("data", [])):
             limits.append("Trained on synthetic faces: a verdict on a real person is a demonstration only.")
         limits += [str(sentence) for sentence in extra.get("limits", [])]
+        if self.name == PACKAGED:
+            from fleeting.analysis.weights import about_weights
+
+            return about_weights()["recogniser"] | {"recipe": self.recipe.name, "n_models": 1, "trained_fps": None}
         return {
             "name": self.name,
+            "sha256": first.config.get("weights_sha256"),
+            "trained_on": ", ".join(map(str, extra.get("data", []))),
             "network": first.spec.name,
             "recipe": self.recipe.name,
             "classes": list(self.classes),
@@ -163,7 +171,14 @@ class EventRecogniser:
         if not np.isfinite(probabilities).all():
             raise FleetingError("the network answered with numbers that are not finite")
         notes = tuple(str(note) for note in built.info.get("notes", []))
-        return Recognised(self.classes, tuple(float(p) for p in probabilities), notes)
+        return Recognised(self.classes, tuple(float(p) for p in probabilities), notes, built.frames)
+
+    def draw_explanation(self, found: Recognised, path: Path) -> None:
+        """Draw what drove a verdict over the face: see :mod:`fleeting.analysis.explain`."""
+        from fleeting.analysis.explain import draw_explanation, explain_sequence
+
+        if found.sequence is not None:
+            draw_explanation(explain_sequence(self.models, found.sequence), found.sequence, path)
 
 
 class _Part:

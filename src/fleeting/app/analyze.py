@@ -28,8 +28,9 @@ def analyze(
     ] = None,
     face: str = "largest",
     fps: float | None = None,
-    spotter: Path | None = None,
+    spotter: str | None = None,
     seconds: float | None = None,
+    explain: Annotated[bool, Parameter(help="Draw which places and frames drove each emotion.")] = True,
     video: Annotated[bool, Parameter(help="Write annotated.mp4.")] = True,
     resume: Annotated[bool, Parameter(negative="")] = False,
     live: Annotated[bool, Parameter(negative="")] = False,
@@ -55,7 +56,7 @@ def analyze(
     fps
         Frames a second, for a folder or to overrule the video, as of a slow-motion file.
     spotter
-        File of a learned spotter (default: motion against an adaptive threshold).
+        File of a learned spotter, or "learned" for that of the package (default: motion against an adaptive threshold).
     seconds
         Stop after so many seconds of the recording.
     resume
@@ -66,13 +67,15 @@ def analyze(
     screen = Screen(quiet, json)
     found: list[dict[str, Any]] = []
     todo = _recordings(recording, out)
+    options: dict[str, Any] = {"model": model, "spotter": spotter, "face": face, "fps": fps, "seconds": seconds}
+    options |= {"video": video, "explain": explain}
     several = len(todo) > 1 or todo[0][1] != out
-    with _stoppable():
+    with _stoppable() as stopper:
         for source, folder in todo:
             try:
                 # Of a folder of videos some may be done and some not begun.
                 go_on = resume and (not several or (folder / "analysis.json").is_file())
-                found.append(_one(screen, source, folder, model, face, fps, spotter, seconds, video, go_on, live))
+                found.append(_one(screen, source, folder, options, go_on, live, stopper))
             except FleetingError as exc:
                 if not several:
                     raise
@@ -104,14 +107,10 @@ def _one(
     screen: Screen,
     source: str,
     folder: Path,
-    model: Path | None,
-    face: str,
-    fps: float | None,
-    spotter: Path | None,
-    seconds: float | None,
-    video: bool,
+    options: dict[str, Any],
     resume: bool,
     live: bool,
+    stopper: _Stopper,
 ) -> dict[str, Any]:
     from fleeting.analysis.analyze import analyze as run_analysis
     from fleeting.reports import render_analysis
@@ -120,20 +119,9 @@ def _one(
     analysis: Analysis | None = None
     page: Path | None = None
     with screen.bar() as bars:
-        observer = _observer(screen, bars, live)
+        observer = stopper.observer = _observer(screen, bars, live)
         try:
-            analysis = run_analysis(
-                source,
-                folder,
-                model=model,
-                spotter=spotter,
-                face=face,
-                fps=fps,
-                seconds=seconds,
-                video=video,
-                resume=resume,
-                observer=observer,
-            )
+            analysis = run_analysis(source, folder, resume=resume, observer=observer, **options)
         except NoFaceError as exc:
             problem = exc
         except KeyboardInterrupt:
@@ -182,21 +170,30 @@ def _line(event: Any) -> str:
     )
 
 
+class _Stopper:
+    """Ctrl-C and a polite kill let the frame at hand be finished, from where a run can go on; a second one does not."""
+
+    def __init__(self) -> None:
+        self.observer: Any = None
+
+    def __call__(self, number: int, frame: object) -> None:
+        if self.observer is None or not self.observer.reading or self.observer.stopping:
+            raise KeyboardInterrupt
+        self.observer.stopping = True
+
+
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """A polite kill stops like Ctrl-C; a batch system that asks to end gets valid files."""
+def _stoppable() -> Iterator[_Stopper]:
+    stopper = _Stopper()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield stopper
         return
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stopper) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stopper
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _observer(screen: Screen, bars: Any, live: bool) -> Any:
@@ -211,9 +208,10 @@ def _observer(screen: Screen, bars: Any, live: bool) -> Any:
             self.events = 0
             self.score = 0.0
             self.recent: list[Any] = []
+            self.reading = False
 
         def begin(self, stream: Any, resumed_at: int) -> None:
-            self.stream = stream
+            self.stream, self.reading = stream, True
             if resumed_at:
                 screen.say(f"Going on at frame {resumed_at}")
             self.step = bars.step("frames")
@@ -248,6 +246,7 @@ def _observer(screen: Screen, bars: Any, live: bool) -> Any:
                 screen.say(f"event {event.number}: {_line(event).strip()}")
 
         def stage(self, sentence: str) -> None:
+            self.reading = False
             screen.say(sentence[0].upper() + sentence[1:])
 
         def close(self) -> None:
