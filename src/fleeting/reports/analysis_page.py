@@ -29,7 +29,7 @@ _SLOW = 50.0
 _CAPTIONS = {
     "": "From onset to offset",
     "_magnified": "The same, small motions magnified",
-    "_explain": "Where and when the recogniser looked: the brighter, the more its answer rests on that place and frame",
+    "_explain": "What the recogniser’s answer rests on, the brighter the more; above, the share of each moment",
 }
 
 
