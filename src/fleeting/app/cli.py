@@ -15,6 +15,7 @@ from fleeting._version import __version__
 from fleeting.app.analyze import analyze
 from fleeting.app.common import config_from, given, observer_on, recipe_from
 from fleeting.app.data import data_app
+from fleeting.app.export import export
 from fleeting.app.long import synth_long
 from fleeting.app.screen import Screen
 from fleeting.app.spot import benchmark_spotting, spot
@@ -40,6 +41,7 @@ app.command(sweep, sort_key=5.2)
 app.command(spot, sort_key=4.8)
 app.command(benchmark_spotting, sort_key=5.3)
 app.command(analyze, sort_key=5.1)
+app.command(export, sort_key=6.2)
 
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
