@@ -339,7 +339,11 @@ def predict_proba(
     if batch_size < 1:
         raise UsageError(f"batch_size: found {batch_size}; expected at least 1")
     where = resolve_device(device)
-    model = model.to(where).eval()
+    # Neither is free, and a stream asks for one clip after the other.
+    if any(weight.device != where for weight in model.parameters()):
+        model = model.to(where)
+    if any(layer.training for layer in model.modules()):
+        model.eval()
     spec = _spec_of(model)
     # A batch at a time is read, so that a long recording need not fit into memory, be it the device's.
     batches = HostBatches(Samples(X, spec, motion), standardisation)

@@ -51,6 +51,9 @@ inline void dense(const float* x, const float* weight, const float* bias, int64_
   for (int64_t k = 0; k < inputs; k += stretch) {
     const int64_t count = std::min(stretch, inputs - k);
     int64_t o = 0;
+    // With few sums to keep, more rows of weights at a time keep the memory busier.
+    for (; samples < 4 && o + 8 <= outputs; o += 8)
+      multiply_samples<8>(x + k, weight + o * inputs + k, samples, inputs, outputs, count, y + o);
     for (; o + 4 <= outputs; o += 4)
       multiply_samples<4>(x + k, weight + o * inputs + k, samples, inputs, outputs, count, y + o);
     for (; o < outputs; o++)

@@ -14,14 +14,14 @@ struct ForwardTensors {
   // Of the pooling's choice: 1 where the largest value is wanted, -1 where the smallest. Null: the largest everywhere.
   const float* sign;
   float* pooled;       // (samples, frames / 3, height / 3, width / 3, filters), of the convolution's output
-  uint8_t* chosen;     // like pooled: which of the 27 was chosen, the first in case of a tie. May be null.
+  uint8_t* chosen;     // like pooled: which of the 27 was chosen, the first in case of a tie. Null in prediction.
   double* statistics;  // (samples, 2, filters): sums of the values behind ReLU and of their squares. May be null.
   float* values;       // (samples, frames, height, width, filters): the values behind ReLU. Null unless statistics are
                        // asked for, and where computing them again is cheaper than keeping them.
 };
 
-// Takes a row's sums, keeps the largest of every three and adds up the statistics.
-template <bool Statistics, bool Signed>
+// Takes a row's sums, keeps the largest of every three and which it was, and adds up the statistics.
+template <bool Statistics, bool Signed, bool Chosen>
 struct PoolRow {
   float* best;       // (width / 3, 16)
   int32_t* where;    // like best
@@ -54,20 +54,20 @@ struct PoolRow {
         for (int v = 0; v < kVectors; v++) {
           const int64_t cell = (position + j) / kPool * kBlock + v * kLanes;
           Floats most = load(best + cell);
-          Ints index = load(where + cell);
+          Ints index = Chosen ? load(where + cell) : Ints{};
           for (int i = 0; i < kPool; i++) {
             const Floats value = Signed ? sums[j + i][v] * load(sign + v * kLanes) : sums[j + i][v];
-            index = value > most ? all(code + i) : index;
+            if constexpr (Chosen) index = value > most ? all(code + i) : index;
             most = value > most ? value : most;
           }
           store(best + cell, most);
-          store(where + cell, index);
+          if constexpr (Chosen) store(where + cell, index);
         }
     }
   }
 };
 
-template <bool Statistics, bool Signed, class Rows>
+template <bool Statistics, bool Signed, bool Chosen, class Rows>
 void forward_sample(const Convolution& c, const Rows& rows_of_x, const ForwardTensors& to) {
   const int64_t frames = c.out_frames() / kPool, rows = c.out_height() / kPool, columns = c.out_width() / kPool;
   // Statistics are of all positions; the rest is of those that the pooling does not drop.
@@ -82,7 +82,7 @@ void forward_sample(const Convolution& c, const Rows& rows_of_x, const ForwardTe
       for (int64_t f = 0; f < c.filters; f += kBlock) {
         std::fill(best.begin(), best.end(), kNone);
         std::fill(where.begin(), where.end(), 0);
-        PoolRow<Statistics, Signed> sink{best.data(), where.data(), Signed ? to.sign + f : nullptr, 0,
+        PoolRow<Statistics, Signed, Chosen> sink{best.data(), where.data(), Signed ? to.sign + f : nullptr, 0,
                                          frame / kPool < frames && row / kPool < rows, nullptr, c.filters};
         for (int64_t t = frame; t < std::min(frame + kPool, last_frame); t++)
           for (int64_t h = row; h < std::min(row + kPool, last_row); h++) {
@@ -105,7 +105,7 @@ void forward_sample(const Convolution& c, const Rows& rows_of_x, const ForwardTe
             // All were NaN, so nothing was larger than nothing; it must not pass for a zero.
             const Floats nothing = load(&best[cell]) == all(kNone) ? all(std::numeric_limits<float>::quiet_NaN()) : value;
             store(to.pooled + out, Statistics ? nothing : relu(nothing));
-            if (to.chosen) store(to.chosen + out, load(&where[cell]));
+            if constexpr (Chosen) store(to.chosen + out, load(&where[cell]));
           }
       }
 }
@@ -118,9 +118,11 @@ void forward(const Convolution& c, ForwardTensors to) {
   for (int64_t n = 0; n < c.samples; n++) {
     rows_of_x.see(to.x);
     if (to.statistics)
-      (to.sign ? forward_sample<true, true, Rows> : forward_sample<true, false, Rows>)(c, rows_of_x, to);
+      (to.sign ? forward_sample<true, true, true, Rows> : forward_sample<true, false, true, Rows>)(c, rows_of_x, to);
+    else if (to.chosen)
+      forward_sample<false, false, true, Rows>(c, rows_of_x, to);
     else
-      (to.sign ? forward_sample<false, true, Rows> : forward_sample<false, false, Rows>)(c, rows_of_x, to);
+      (to.sign ? forward_sample<false, true, false, Rows> : forward_sample<false, false, false, Rows>)(c, rows_of_x, to);
     to.x += c.sample_size();
     to.pooled += cells;
     if (to.chosen) to.chosen += cells;
