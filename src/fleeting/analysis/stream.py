@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FrameReader", "Stream", "StreamFrame", "is_live", "open_stream"]
 
-_URLS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "mms://")
+_URLS = ("file://", "rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "mms://")
 # Formats whose first plane is the brightness, a byte a pixel.
 _LUMA_FIRST = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21", "gray")
 # Reading on costs less than finding a key frame as long as this many frames are to be passed over.

@@ -23,6 +23,8 @@ _SCAN_SECONDS = 0.4
 # Below this overlap from look to look it is somebody else, or a jump that nothing can be measured over.
 _SAME = 0.3
 _MOST_FACES = 12
+# Grey levels; below this there is nothing to be seen.
+_LEAST_CONTRAST = 2.0
 # After so many looks in vain only every fourth is made.
 _PATIENCE = 24
 
@@ -121,6 +123,10 @@ class FaceTracker:
         for number in wanted:
             crop = None if frame is None else self.followers[number].push(frame)
             place = self.places[number]
+            if crop is not None and float(crop.image[::4, ::4].std()) < _LEAST_CONTRAST:
+                # A black frame, between two looks.
+                crop = None
+                self.followers[number].look_again()
             # Another face, or the same after a leap: what follows is not compared with what was.
             crops[number] = None if place.jumped else crop
             place.jumped = False
