@@ -28,11 +28,13 @@ _MOST_AGAIN = 100
 # Of a fully connected layer. Beyond so many samples it is bound by arithmetic, which PyTorch does as well; with fewer
 # weights than this they lie in the cache, and there is no walk to save.
 _MOST_SAMPLES, _LARGE = 16, 1 << 18
+# Floats that are fetched ahead: what a cache shared by a few cores has room for.
+_MOST_AHEAD = 12 << 20
 
 
 def _has_address(x: Tensor) -> bool:
     """Not so inside torch.func's transforms; and what is traced, to be exported, must not lead out of PyTorch."""
-    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()
+    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[attr-defined, no-untyped-call]
     return not traced and not torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 

@@ -175,7 +175,7 @@ def as_ndhwc(x: Tensor) -> Tensor:
     batch normalisation, see :func:`as_ncdhw`. While a network is traced, to be exported, it is ``x`` itself: other
     formats know no order in memory.
     """
-    if torch.jit.is_tracing():
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return x
     if x.shape[1] == 1:
         # A new last axis has the stride 1 that says "channels last"; nothing moves.
