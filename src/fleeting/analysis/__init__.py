@@ -12,6 +12,7 @@ from fleeting.analysis.interval_learning import (
 )
 from fleeting.analysis.predict import Verdict, predict
 from fleeting.analysis.stretch import Stretch, face_stretches
+from fleeting.analysis.weights import about_weights, default_model, default_spotter
 
 __all__ = [
     "Explanation",
@@ -19,6 +20,9 @@ __all__ = [
     "MeasuredRecording",
     "Stretch",
     "Verdict",
+    "about_weights",
+    "default_model",
+    "default_spotter",
     "draw_explanation",
     "draw_verdict",
     "explain_sequence",
