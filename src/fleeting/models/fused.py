@@ -28,6 +28,7 @@ _MOST_AGAIN = 100
 # Of a fully connected layer. Beyond so many samples it is bound by arithmetic, which PyTorch does as well; with fewer
 # weights than this they lie in the cache, and there is no walk to save.
 _MOST_SAMPLES, _LARGE = 16, 1 << 18
+_TO_SPARE = 1 << 18
 # Floats that are fetched ahead: what a cache shared by a few cores has room for.
 _MOST_AHEAD = 12 << 20
 
@@ -259,8 +260,9 @@ class _Dense(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous()
         samples, (outputs, inputs) = x.shape[0], weight.shape
+        # The large one first, and with room to spare: where the last step's lay, a few small tensors may lie by now.
+        d_weight = torch.empty(weight.numel() + _TO_SPARE)[: weight.numel()].view_as(weight)
         d_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        d_weight = torch.empty_like(weight)
         ctx.kernels.dense_backward(
             x.data_ptr(), weight.data_ptr(), gradient.data_ptr(), samples, inputs, outputs, _address(d_x),
             d_weight.data_ptr()

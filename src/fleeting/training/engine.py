@@ -272,6 +272,8 @@ class _Run:
         report = watch.end(self.config.epochs, seen, learned)
         if report.collapsed and watch.first is None:
             _warn("the end", report)
+        # As large as the weights, and of no more use.
+        optimizer.zero_grad()
         import pandas as pd
 
         return pd.DataFrame(rows), report, steps.how
