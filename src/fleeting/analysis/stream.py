@@ -348,7 +348,7 @@ class _AvStream(Stream):
     def again(self) -> FrameReader:
         # Without times of its own a frame can only be found by counting.
         counted = self._given is not None
-        state: dict[str, Any] = {"frames": None, "next": -1}
+        state: dict[str, Any] = {"frames": None, "next": None}
 
         def restart(index: int, seconds: float) -> None:
             if counted:
