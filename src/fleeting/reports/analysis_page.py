@@ -263,7 +263,7 @@ def _facts(event: EventRow) -> list[tuple[str, str]]:
     ]
     facts.append(("Duration", f"{event.duration:.2f} s"))
     if event.region:
-        facts.append(("Region", event.region.replace("_", " ")))
+        facts.append(("Region", _place(event.region)))
     if event.action_units:
         facts.append(("Likely action units", event.action_units))
     if math.isfinite(event.strength):
@@ -273,6 +273,10 @@ def _facts(event: EventRow) -> list[tuple[str, str]]:
     if event.face != "0":
         facts.append(("Face", event.face))
     return facts
+
+
+def _place(region: str) -> str:
+    return region.replace("_", " ").replace("-", " ")
 
 
 def _table_row(event: EventRow, with_card: set[int]) -> dict[str, Any]:
@@ -285,7 +289,7 @@ def _table_row(event: EventRow, with_card: set[int]) -> dict[str, Any]:
         "at": clock(event.apex_s),
         "apex_s": f"{event.apex_s:.4f}",
         "duration": wording.figure(event.duration),
-        "region": event.region.replace("_", " ") or wording.NONE,
+        "region": _place(event.region) or wording.NONE,
         "units": event.action_units or wording.NONE,
         "strength": wording.figure(event.strength),
         "confidence": f"{100 * event.confidence:.0f} %" if math.isfinite(event.confidence) else wording.NONE,
