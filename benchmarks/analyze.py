@@ -19,6 +19,8 @@ RUN = """
 import sys, time, json, resource
 start, cpu = time.perf_counter(), time.process_time()
 from fleeting.analysis.analyze import analyze
+from fleeting.app.analyze import return_memory
+return_memory()
 options = json.loads(sys.argv[3])
 done = analyze(sys.argv[1], sys.argv[2], **options)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -29,7 +31,9 @@ print(json.dumps([done.head["counts"]["frames"], took, time.process_time() - cpu
 MEMORY = """
 import sys, psutil
 from fleeting.analysis.analyze import AnalysisObserver, analyze
+from fleeting.app.analyze import return_memory
 from fleeting.synthesis import list_identities, make_recording
+return_memory()
 seconds, every = float(sys.argv[2]), int(sys.argv[3])
 made = make_recording(list_identities()[21], seconds=seconds, fps=200, size=(140, 170), seed=8, colour=False)
 class Watch(AnalysisObserver):
