@@ -29,8 +29,6 @@ _MOST_AGAIN = 100
 # weights than this they lie in the cache, and there is no walk to save.
 _MOST_SAMPLES, _LARGE = 16, 1 << 18
 _TO_SPARE = 1 << 18
-# Floats that are fetched ahead: what a cache shared by a few cores has room for.
-_MOST_AHEAD = 12 << 20
 
 
 def _has_address(x: Tensor) -> bool:

@@ -48,7 +48,8 @@ class IntervalSettings:
     return_share : how far the face has to come back, as a share of how far it went.
     head_share : how much motion of the skin is laid to the head, for each pixel that the head turns meanwhile.
     residual_share : how many times the flow that no motion of the head explains.
-    residual_limit : with more than that unexplained a frame does not show the face well enough to be used.
+    residual_limit : with more than that unexplained a frame does not show the face well enough to be used ...
+    residual_time : ... unless it is for less than this: teeth that show in a smile are explained by no motion either.
     busy : so many other turning points within 1.2 s in the same part of the face mean speech or the like, no expression.
     busy_share : how high they have to be, as a share of the expression's height.
     busy_floor : and how high at least; noise turns all the time.
@@ -65,6 +66,7 @@ class IntervalSettings:
     head_share: float = 0.12
     residual_share: float = 0.7
     residual_limit: float = 1.0
+    residual_time: float = 0.25
     busy: int = 3
     busy_share: float = 0.2
     busy_floor: float = 0.14
@@ -122,7 +124,9 @@ def spot_intervals(table: MotionTable, settings: IntervalSettings | None = None)
     settings = settings or IntervalSettings()
     events: list[SpottedEvent] = []
     # A frame without a face, a cut or a gap in the numbers ends a run: positions cannot be compared across it.
-    good = table.valid & (table.residual <= settings.residual_limit)
+    good = table.valid & ~_long_runs(
+        table.residual > settings.residual_limit, round(settings.residual_time * table.fps)
+    )
     breaks = np.flatnonzero((np.diff(table.stretch) != 0) | (np.diff(good) != 0) | (np.diff(table.frame) != 1))
     edges = [0, *(int(b) + 1 for b in breaks), len(table)]
     for first, last in pairwise(edges):
@@ -130,6 +134,15 @@ def spot_intervals(table: MotionTable, settings: IntervalSettings | None = None)
             found = _spot_run(table, first, last, settings)
             events += [_event(table, first, bump, table.fps, settings) for bump in found]
     return sorted(events, key=lambda e: e.interval)
+
+
+def _long_runs(true: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+    """The same without runs that are shorter than ``least``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], true.astype(np.int8), [0]])))
+    kept = np.zeros_like(true)
+    for first, last in edges.reshape(-1, 2):
+        kept[first:last] = last - first >= least
+    return kept
 
 
 def _event(table: MotionTable, first: int, bump: _Bump, fps: float, settings: IntervalSettings) -> SpottedEvent:
