@@ -1,5 +1,7 @@
 """Analysis: a person's own recording, from video to verdict."""
 
+from fleeting.analysis.analyze import Analysis, AnalysisObserver, analyze
+from fleeting.analysis.events import AnalysedEvent
 from fleeting.analysis.explain import Explanation, draw_explanation, explain_sequence
 from fleeting.analysis.figure import draw_verdict, motion_overlay
 from fleeting.analysis.interval_learning import (
@@ -15,12 +17,16 @@ from fleeting.analysis.stretch import Stretch, face_stretches
 from fleeting.analysis.weights import about_weights, default_model, default_spotter
 
 __all__ = [
+    "AnalysedEvent",
+    "Analysis",
+    "AnalysisObserver",
     "Explanation",
     "LearnedSpotter",
     "MeasuredRecording",
     "Stretch",
     "Verdict",
     "about_weights",
+    "analyze",
     "default_model",
     "default_spotter",
     "draw_explanation",

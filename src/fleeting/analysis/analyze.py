@@ -734,7 +734,9 @@ class _Looker:
         if job.recogniser is not None:
             found = job.recogniser.recognise(reader, job.timeline, job.fps, interval, matrix, points, done - 1)
             event.emotion = found.label
-            event.probabilities = dict(zip(found.classes, found.probabilities, strict=True))
+            event.probabilities = {
+                name: round(p, 6) for name, p in zip(found.classes, found.probabilities, strict=True)
+            }
             event.notes += found.notes
         strips = job.out / "strips"
         draw_strips(event_moments(reader, job.timeline, *interval, matrix), event.apex, strips, event.number)
