@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.analysis.stretch import Stretch, face_stretches
+from fleeting.analysis.weights import default_model
 from fleeting.clips import Clip, FrameSlice, open_clip
 from fleeting.errors import ModelFileError
 from fleeting.experiments import load_models
@@ -92,7 +93,7 @@ class Verdict:
 
 def predict(
     recording: str | os.PathLike[str] | Clip,
-    model: str | os.PathLike[str] | TrainedModel | Sequence[TrainedModel],
+    model: str | os.PathLike[str] | TrainedModel | Sequence[TrainedModel] | None = None,
     *,
     fps: float | None = None,
     detector: FaceDetector | None = None,
@@ -105,7 +106,8 @@ def predict(
     Parameters
     ----------
     recording : a video file, a folder of frames, or a clip.
-    model : a run folder, a model file or folder, or models that are loaded already.
+    model : a run folder, a model file or folder, or models that are loaded already; without one, the recogniser that
+        ships with the package.
     fps : frames a second, for a folder or to overrule the video.
 
     Raises
@@ -115,7 +117,7 @@ def predict(
     ClipReadError, ModelFileError
         If the recording or the model cannot be read.
     """
-    models = _models(model)
+    models = _models(default_model() if model is None else model)
     recipe = _recipe(models)
     clip = recording if isinstance(recording, Clip) else open_clip(recording, fps=fps)
     detector = detector or default_detector()

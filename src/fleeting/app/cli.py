@@ -363,7 +363,10 @@ def train(
 def predict(
     recording: Path,
     *,
-    model: Annotated[Path, Parameter(help="A run folder (all its folds are asked), a model folder or file.")],
+    model: Annotated[
+        Path | None,
+        Parameter(help="A run folder (all its folds are asked), a model folder or file; the shipped one if not given."),
+    ] = None,
     figure: Path | None = None,
     fps: float | None = None,
     json: AsJson = False,
