@@ -318,6 +318,7 @@ class _Job:
         self.begun = time.monotonic()
         self.dropped = 0
         self.whole = True
+        self.drawn: dict[int, tuple[Any, Any, NDArray[np.float32]]] = {}
 
     # The course of things.
 
@@ -445,8 +446,14 @@ class _Job:
         if place is None:
             return None
         matrix, points = place
+        # They stay as they are from look to look, for dozens of frames, which may share them.
+        before = self.drawn.get(lane.number)
+        if before is not None and before[0] is matrix and before[1] is points:
+            return before[2]
         flat = np.linalg.inv(matrix[:, :2])
-        return np.asarray((points - matrix[:, 2]) @ flat.T, np.float32)
+        made = np.asarray((points - matrix[:, 2]) @ flat.T, np.float32)
+        self.drawn[lane.number] = matrix, points, made
+        return made
 
     def _close(self) -> None:
         self.whole = False

@@ -24,7 +24,7 @@ __all__ = ["Moments", "draw_strips", "event_moments"]
 SIDE = 160
 PICTURES = 7
 ALPHA = 8.0
-_MOST = 72  # frames magnified; of a longer event every n-th is taken
+_MOST = 48  # frames magnified; of a longer event every n-th is taken
 _CAPTION = 22
 _RED, _GREY, _PAPER = (178, 24, 43), (90, 90, 90), (255, 255, 255)
 
