@@ -32,8 +32,6 @@ def untrained(name: str, motion: str, channels: int = 1, seed: int = 0) -> Train
     for key, value in model.named_buffers():
         if "running" in key:
             value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
-    import pandas as pd
-
     return TrainingResult(
         model=model,
         classes=("happy", "disgust", "surprise"),
@@ -41,7 +39,7 @@ def untrained(name: str, motion: str, channels: int = 1, seed: int = 0) -> Train
         standardisation=Standardisation(
             tuple(3.0 + c for c in range(channels)), tuple(17.0 + c for c in range(channels))
         ),
-        history=pd.DataFrame(),
+        records=(),
         collapse=CollapseReport(collapsed=False, epoch=None, reasons=()),
         seed=0,
         device="cpu",

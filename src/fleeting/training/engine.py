@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,9 +67,9 @@ class TrainingResult:
     model : the network with the weights of the last epoch, in evaluation mode.
     classes : what its outputs stand for, in order.
     standardisation : mean and deviation of the training data, which every input is brought to.
-    history : one row an epoch: ``epoch, loss, accuracy, [val_loss, val_accuracy,] dead_fraction, learning_rate,
-        seconds``. Loss and accuracy are the means over the epoch's batches while the weights change and dropout is on,
-        as Keras reports them.
+    records : one an epoch: ``epoch, loss, accuracy, [val_loss, val_accuracy,] dead_fraction, learning_rate, seconds``.
+        Loss and accuracy are the means over the epoch's batches while the weights change and dropout is on, as Keras
+        reports them.
     collapse : whether it stopped learning, why, and since when.
     steps : how the steps were taken, ``"eager"`` or ``"CUDA graph"``; if there could be no graph, why.
     """
@@ -77,12 +78,20 @@ class TrainingResult:
     classes: tuple[Any, ...]
     config: TrainingConfig
     standardisation: Standardisation
-    history: pd.DataFrame = field(repr=False)
+    records: tuple[dict[str, Any], ...] = field(repr=False)
     collapse: CollapseReport
     seed: int
     device: str
     n_train: int
     steps: str = "eager"
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The records as a table, a row an epoch."""
+        # pandas takes 35 MB, which training itself has no use for.
+        import pandas as pd
+
+        return pd.DataFrame(self.records)
 
     def predict_proba(
         self, X: Sequences, *, batch_size: int = PREDICTED_AT_ONCE, device: str | None = None
@@ -182,13 +191,13 @@ def train(
         majority=float(counts.max() / counts.sum()),
     )
     with repeatable(dropout_seed, where, config.precision):
-        history, collapse, steps = run.through(watch, on_epoch)
+        records, collapse, steps = run.through(watch, on_epoch)
     return TrainingResult(
         _laid_out(model.eval(), "channels_first"),
         names,
         config,
         standardisation,
-        history,
+        records,
         collapse,
         int(seed),
         where.type,
@@ -234,8 +243,10 @@ class _Run:
     watched: Tensor
     held_out: tuple[Batches, Tensor] | None
 
-    def through(self, watch: CollapseWatch, on_epoch: OnEpoch | None) -> tuple[pd.DataFrame, CollapseReport, str]:
-        """All epochs; the history, the verdict, and how the steps were taken."""
+    def through(
+        self, watch: CollapseWatch, on_epoch: OnEpoch | None
+    ) -> tuple[tuple[dict[str, Any], ...], CollapseReport, str]:
+        """All epochs; their records, the verdict, and how the steps were taken."""
         device = self.labels.device
         optimizer = build_optimizer(self.model.parameters(), self.config)
         if device.type == "cuda":
@@ -274,9 +285,7 @@ class _Run:
             _warn("the end", report)
         # As large as the weights, and of no more use.
         optimizer.zero_grad()
-        import pandas as pd
-
-        return pd.DataFrame(rows), report, steps.how
+        return tuple(rows), report, steps.how
 
     def epoch(self, step: Step, steps: Steps) -> tuple[float, float]:
         """One pass over the samples in a new order; mean loss and accuracy as the weights went by."""
