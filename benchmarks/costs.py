@@ -72,15 +72,16 @@ def plot(rows, path):
             place.set_xscale("log")
             place.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
             place.xaxis.set_minor_locator(NullLocator())
-            if figure_name == "peak_mib":
-                place.set_ylim(bottom=0)
-            else:
+            if figure_name != "peak_mib":
                 place.set_yscale("log")
                 place.yaxis.set_major_formatter("{x:g}")
                 place.yaxis.set_minor_formatter(NullFormatter())
             place.grid(color="0.9")
             place.spines[["top", "right"]].set_visible(False)
         line[0].set_ylabel(figure_label)
+        if figure_name == "peak_mib":
+            # All panels of the row share it, so only once all are drawn.
+            line[0].set_ylim(bottom=0)
     for place, axis in zip(grid[-1], AXES, strict=True):
         place.set_xlabel(LABELS[axis])
     grid[0][0].legend(frameon=False)
