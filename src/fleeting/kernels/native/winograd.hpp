@@ -6,6 +6,8 @@
 // same form read another way, G^T [(A dy) * (B^T x)]. It takes 32 registers to pay.
 #pragma once
 
+#include <memory>
+
 #include "direct.hpp"
 
 namespace fleeting {
@@ -20,7 +22,7 @@ class WinogradRows {
   WinogradRows(const Convolution& c, const float* weight)
       : c_(c), tiles_((c.out_width() + kTile - 1) / kTile), row_(tiles_ * kPoints * c.channels),
         offsets_(tap_offsets(c, 1, row_, 0)), weight_(offsets_.size() * kPoints * c.filters),
-        x_(c.frames * c.height * row_), d_row_(tiles_ * kPoints * kBlock) {
+        x_(new float[c.frames * c.height * row_]), d_row_(tiles_ * kPoints * kBlock) {
     const int64_t step = c.channels * c.filters;
     for (int64_t f = 0; f < c.filters; f++)
       for (size_t k = 0; k < offsets_.size(); k++) {
@@ -208,7 +210,8 @@ class WinogradRows {
   int64_t tiles_, row_;
   std::vector<int64_t> offsets_;  // of the taps without width, in what `see` makes
   std::vector<float> weight_;     // (filters / 16, taps, 5, 16)
-  std::vector<float> x_;          // (frames, height, tiles, 5, channels)
+  // (frames, height, tiles, 5, channels); `see` writes all of it, so there is nothing to begin with.
+  std::unique_ptr<float[]> x_;
   std::vector<float> d_row_;      // (tiles, 5, 16)
   std::vector<float> gradients_;  // (taps, 5, 16)
 };
