@@ -6,15 +6,18 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fleeting.errors import FleetingError
+from fleeting.errors import FleetingError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["write_atomic", "write_csv", "write_json", "write_text"]
+__all__ = ["FIGURE_FORMATS", "figure_path", "write_atomic", "write_csv", "write_figure", "write_json", "write_text"]
+
+FIGURE_FORMATS = (".png", ".svg", ".pdf", ".jpg")
 
 
 def write_atomic(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> Path:
@@ -65,3 +68,25 @@ def write_json(path: str | os.PathLike[str], value: Any) -> Path:
 def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
     """Write a table as CSV atomically: no index, the same line ends on every system."""
     return write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def figure_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a figure, once its ending is known to be one that can be drawn.
+
+    Raises
+    ------
+    UsageError
+        For another ending.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FIGURE_FORMATS:
+        found = path.suffix or "no ending"
+        raise UsageError(f"{path}: a figure ends in one of {', '.join(FIGURE_FORMATS)}; found {found!r}")
+    return path
+
+
+def write_figure(path: Path, figure: Any) -> Path:
+    """Write a matplotlib figure in the format that the path from :func:`figure_path` ends in."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower().replace("jpg", "jpeg"))
+    return write_atomic(path, lambda file: file.write(buffer.getvalue()))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fleeting.errors import ClipReadError, UsageError
+from fleeting.errors import ClipReadError
 from fleeting.faces import Alignment, face_mask
-from fleeting.files import write_atomic
+from fleeting.files import figure_path, write_figure
 from fleeting.motion import skin_flow
 from fleeting.spotting.apex import MARGIN, SIDE
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from fleeting.analysis.predict import Verdict
 
-FORMATS = (".png", ".svg", ".pdf", ".jpg")
 PICTURES = 7
 
 
@@ -107,9 +105,7 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
     FleetingError
         If the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: a figure ends in one of {', '.join(FORMATS)}; found {path.suffix or 'no ending'!r}")
+    path = figure_path(path)
     from matplotlib.figure import Figure
 
     shown, faces, moved, full = _pictures(verdict)
@@ -141,9 +137,7 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
         f"(motion up to {verdict.strength:.1f} px of a 128-px face; full colour = {full:.1f} px)",
         fontsize=11,
     )
-    buffer = BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower().replace("jpg", "jpeg"))
-    return write_atomic(path, lambda file: file.write(buffer.getvalue()))
+    return write_figure(path, figure)
 
 
 def _draw_course(axes: Any, verdict: Verdict) -> None:

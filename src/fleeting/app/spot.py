@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from fleeting.app.screen import Screen
 from fleeting.app.specs import parse_spec
-from fleeting.errors import FleetingError, UsageError
+from fleeting.errors import FleetingError
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
@@ -58,15 +58,15 @@ def spot(
     from fleeting.analysis.stretch import face_stretches
     from fleeting.clips import open_clip
     from fleeting.faces import find_reference
-    from fleeting.files import write_csv
+    from fleeting.files import figure_path, write_csv
     from fleeting.spotting import spot_clip, spotter_info
-    from fleeting.spotting.figure import FORMATS, draw_spot
+    from fleeting.spotting.figure import draw_spot
 
     screen = Screen(quiet, json)
     name, options = parse_spec(method)
     info = spotter_info(name)
-    if figure is not None and figure.suffix.lower() not in FORMATS:
-        raise UsageError(f"{figure}: a figure ends in one of {', '.join(FORMATS)}")
+    if figure is not None:
+        figure_path(figure)
     opened = open_clip(clip, fps=fps)
     total = len(opened.frames)
     stretch = max(face_stretches(opened.frames, opened.fps, name=clip), key=len)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fleeting.errors import UsageError
-from fleeting.files import write_atomic
+from fleeting.files import figure_path, write_figure
 from fleeting.sequences.strip import change_image, strip_indexes
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from fleeting.faces import FaceDetector
     from fleeting.faces.detector import Box
 
-FORMATS = (".png", ".svg", ".pdf", ".jpg")
 
 _BOX, _POINT = (255, 196, 0), (0, 229, 160)
 # Frames are shown no larger than this, so that lines and points look alike on all.
@@ -121,9 +119,7 @@ def draw_steps(steps: Sequence[Step], path: str | os.PathLike[str], *, title: st
     FleetingError
         If the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: a figure ends in one of {', '.join(FORMATS)}; found {path.suffix or 'no ending'!r}")
+    path = figure_path(path)
     stages = [step for step in steps if not step.sequence and step.images]
     sequence = next((step for step in steps if step.sequence), None)
     if not stages or sequence is None:
@@ -133,9 +129,7 @@ def draw_steps(steps: Sequence[Step], path: str | os.PathLike[str], *, title: st
     page = _Page(stages, sequence)
     figure: Any = Figure(figsize=(_WIDTH, page.height), dpi=130)
     page.draw(figure, title)
-    buffer = BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower().replace("jpg", "jpeg"))
-    return write_atomic(path, lambda file: file.write(buffer.getvalue()))
+    return write_figure(path, figure)
 
 
 class _Page:

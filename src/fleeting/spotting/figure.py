@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from fleeting.errors import UsageError
-from fleeting.files import write_atomic
+from fleeting.files import figure_path, write_figure
 from fleeting.spotting.course import ApexSpot
 
 __all__ = ["draw_spot"]
-
-FORMATS = (".png", ".svg", ".pdf", ".jpg")
 
 
 def draw_spot(
@@ -36,9 +32,7 @@ def draw_spot(
     FleetingError
         If the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: a figure ends in one of {', '.join(FORMATS)}; found {path.suffix or 'no ending'!r}")
+    path = figure_path(path)
     from matplotlib.figure import Figure
 
     scale = fps or 1.0
@@ -57,6 +51,4 @@ def draw_spot(
     axes.set_ylabel(unit)
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    buffer = BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower().replace("jpg", "jpeg"))
-    return write_atomic(path, lambda file: file.write(buffer.getvalue()))
+    return write_figure(path, figure)
