@@ -70,9 +70,7 @@ class DirectRows {
 
  private:
   // As many positions, and as many taps of the gradient, as the registers hold sums of.
-#if FLEETING_LANES == 16
-  static constexpr int kPositions[] = {21, 12, 6, 3, 1}, kTaps = 27;
-#elif FLEETING_LANES == 8 || defined(__aarch64__)
+#if FLEETING_LANES == 8 || defined(__aarch64__)
   static constexpr int kPositions[] = {6, 3, 1}, kTaps = 6;
 #else
   static constexpr int kPositions[] = {3, 1}, kTaps = 3;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <type_traits>
 
 #include "backward.hpp"
 #include "dense.hpp"
@@ -15,11 +16,9 @@
 
 using fleeting::Convolution;
 
-using fleeting::DirectRows;
-using fleeting::WinogradRows;
-
-// Winograd's way takes more registers than vectors of 256 bits have.
-static bool by_winograd(const Convolution& c) { return fleeting::kLanes == 16 && WinogradRows::fits(c); }
+// Winograd's way takes more registers than vectors of 256 bits have, and a kernel that is three wide: the Python side leaves
+// all others to PyTorch.
+using Rows = std::conditional_t<fleeting::kLanes == 16, fleeting::WinogradRows, fleeting::DirectRows>;
 
 // Raised whenever a signature changes; the Python side refuses another.
 FLEETING_EXPORT int fleeting_version() { return 2; }
@@ -27,16 +26,14 @@ FLEETING_EXPORT int fleeting_version() { return 2; }
 FLEETING_EXPORT void fleeting_forward(const Convolution* c, const float* x, const float* weight, const float* bias,
                                       const float* sign, float* pooled, uint8_t* chosen, double* statistics,
                                       float* values) {
-  const auto run = by_winograd(*c) ? fleeting::forward<WinogradRows> : fleeting::forward<DirectRows>;
-  run(*c, {x, weight, bias, sign, pooled, chosen, statistics, values});
+  fleeting::forward<Rows>(*c, {x, weight, bias, sign, pooled, chosen, statistics, values});
 }
 
 FLEETING_EXPORT void fleeting_backward(const Convolution* c, const float* x, const float* weight, const float* bias,
                                        const float* values, const float* gradient, const uint8_t* chosen,
                                        const float* slope, const float* offset, double* d_weight, double* d_bias,
                                        float* d_output, int64_t border) {
-  const auto run = by_winograd(*c) ? fleeting::backward<WinogradRows> : fleeting::backward<DirectRows>;
-  run(*c, {x, weight, bias, values, gradient, chosen, slope, offset, d_weight, d_bias, d_output, border});
+  fleeting::backward<Rows>(*c, {x, weight, bias, values, gradient, chosen, slope, offset, d_weight, d_bias, d_output, border});
 }
 
 FLEETING_EXPORT void fleeting_sparse_backward(const Convolution* c, const float* x, const float* pooled,
@@ -46,8 +43,7 @@ FLEETING_EXPORT void fleeting_sparse_backward(const Convolution* c, const float*
 }
 
 FLEETING_EXPORT void fleeting_convolution(const Convolution* c, const float* x, const float* weight, float* out) {
-  const auto run = by_winograd(*c) ? fleeting::convolution<WinogradRows> : fleeting::convolution<DirectRows>;
-  run(*c, x, weight, out);
+  fleeting::convolution<Rows>(*c, x, weight, out);
 }
 
 FLEETING_EXPORT void fleeting_pad(const float* x, int64_t samples, int64_t frames, int64_t height, int64_t row,

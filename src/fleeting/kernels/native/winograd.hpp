@@ -17,8 +17,7 @@ constexpr int kPoints = 5;  // multiplications
 
 class WinogradRows {
  public:
-  static bool fits(const Convolution& c) { return c.kernel_width == kTile; }
-
+  // The kernel is three wide.
   WinogradRows(const Convolution& c, const float* weight)
       : c_(c), tiles_((c.out_width() + kTile - 1) / kTile), row_(tiles_ * kPoints * c.channels),
         offsets_(tap_offsets(c, 1, row_, 0)), weight_(offsets_.size() * kPoints * c.filters),
