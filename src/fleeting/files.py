@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -15,7 +18,16 @@ from fleeting.errors import FleetingError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FIGURE_FORMATS", "figure_path", "write_atomic", "write_csv", "write_figure", "write_json", "write_text"]
+__all__ = [
+    "FIGURE_FORMATS",
+    "figure_path",
+    "read_rows",
+    "write_atomic",
+    "write_csv",
+    "write_figure",
+    "write_json",
+    "write_text",
+]
 
 FIGURE_FORMATS = (".png", ".svg", ".pdf", ".jpg")
 
@@ -68,6 +80,13 @@ def write_json(path: str | os.PathLike[str], value: Any) -> Path:
 def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
     """Write a table as CSV atomically: no index, the same line ends on every system."""
     return write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+@cache
+def read_rows(package: str, name: str) -> tuple[dict[str, str], ...]:
+    """The rows of a CSV file that ships with a package, as text."""
+    text = files(package).joinpath(name).read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
 
 
 def figure_path(path: str | os.PathLike[str]) -> Path:

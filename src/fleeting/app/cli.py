@@ -439,7 +439,7 @@ def report(run: Path, *, partial: bool = False, json: AsJson = False, quiet: Qui
 
 @app.command(sort_key=7)
 def models(pattern: str = "*", *, json: AsJson = False) -> None:
-    """List the networks.
+    """List the models, with what papers report of them and what was measured here.
 
     Example: fleeting models
 
@@ -459,9 +459,25 @@ def models(pattern: str = "*", *, json: AsJson = False) -> None:
     for info in infos:
         screen.show(f"{info.name:<{width}}  {info.summary}")
         screen.show(f"{'':<{width}}  {info.paper}; {'×'.join(map(str, info.sizes.values()))} (T×H×W)")
+        for where, scores in (("published, real composite", info.published), ("ours, synthetic", info.measured)):
+            for score in scores:
+                figures = f"UF1 {score.uf1:.3f} UAR {score.uar:.3f}"
+                screen.show(f"{'':<{width}}  {where} ({score.data}): {figures}; {score.source}")
     if not names:
         screen.show(f"no model matches {pattern!r}")
-    screen.dump([asdict(info) for info in infos])
+    if any(info.published or info.measured for info in infos):
+        screen.show(
+            "UF1 and UAR are of leave-one-subject-out on the MEGC 2019 composite: published ones on the real data, ours "
+            "on a synthetic composite. The two can never be compared; ours can be compared with each other"
+        )
+    screen.dump(
+        [
+            asdict(info)
+            | {"published": [asdict(score) for score in info.published]}
+            | {"measured": [asdict(score) for score in info.measured]}
+            for info in infos
+        ]
+    )
 
 
 @app.command(sort_key=8)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from functools import cache
-from importlib.resources import files
 from typing import TypeVar
+
+from fleeting.files import read_rows
 
 __all__ = ["counts_text", "documented", "errata", "known_counts", "known_remarks", "read_facts"]
 
 T = TypeVar("T")
 
 
-@cache
 def read_facts(name: str) -> tuple[dict[str, str], ...]:
     """The rows of one of the package's CSV files, as text.
 
@@ -20,8 +18,7 @@ def read_facts(name: str) -> tuple[dict[str, str], ...]:
     ----------
     name : ``counts.csv``, ``errata.csv``, ``exclusions.csv``, ``known.csv``, ``published.csv`` or ``schemes.csv``.
     """
-    text = files("fleeting.datasets").joinpath(name).read_text(encoding="utf-8")
-    return tuple(csv.DictReader(text.splitlines()))
+    return read_rows("fleeting.datasets", name)
 
 
 def known_counts(dataset: str) -> dict[str, int]:

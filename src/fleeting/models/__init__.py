@@ -8,13 +8,16 @@
 from fleeting.models import irawan2023 as irawan2023
 from fleeting.models import reddy2019 as reddy2019
 from fleeting.models import talluri2022 as talluri2022
-from fleeting.models.registry import ModelInfo, create_model, list_models, model_info, register_model
+from fleeting.models.direct import DirectModel
+from fleeting.models.registry import ModelInfo, Score, create_model, list_models, model_info, register_model
 from fleeting.models.spec import InputShape, ModelSpec, count_parameters
 
 __all__ = [
+    "DirectModel",
     "InputShape",
     "ModelInfo",
     "ModelSpec",
+    "Score",
     "count_parameters",
     "create_model",
     "list_models",

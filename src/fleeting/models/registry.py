@@ -12,11 +12,30 @@ from typing import Any, TypeVar
 import torch
 
 from fleeting.errors import UsageError, unknown_choice
+from fleeting.files import read_rows
+from fleeting.models.direct import DirectModel
 from fleeting.models.layers import initialise
 from fleeting.models.spec import InputShape, ModelSpec
 from fleeting.plugins import load_announced, source_digest
 
-__all__ = ["ModelInfo", "create_model", "list_models", "model_info", "register_model"]
+__all__ = ["ModelInfo", "Score", "create_model", "list_models", "model_info", "register_model"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a model does under leave-one-subject-out on the composite of the 2019 challenge (MEGC 2019, CDE).
+
+    Attributes
+    ----------
+    data : what it was scored on: the real composite's part (``"full"`` is all of it), or a synthetic one.
+    uf1, uar : mean of the classes' F1 scores and of their recalls, of all folds pooled.
+    source : the paper, or the command that prints the figures.
+    """
+
+    data: str
+    uf1: float
+    uar: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,8 @@ class ModelInfo:
     options : the network's own options with their defaults.
     sizes : what the paper feeds it: ``n_frames``, ``height``, ``width``.
     source : hash of the file of a network from outside, by which runs tell its versions apart; ``None`` for ours.
+    recipe : what makes its sequences unless something else is asked for, as on the command line.
+    channels : of its input unless something else is asked for.
     """
 
     name: str
@@ -41,6 +62,24 @@ class ModelInfo:
     options: dict[str, Any]
     sizes: dict[str, int] = field(default_factory=dict)
     source: str | None = None
+    recipe: str = "talluri2022"
+    channels: int = 1
+
+    @property
+    def published(self) -> tuple[Score, ...]:
+        """What papers report on the real composite; empty if none does."""
+        rows = read_rows("fleeting.models", "published_megc2019.csv")
+        return tuple(_score(row, "subset", "source") for row in rows if row["model"] == self.name)
+
+    @property
+    def measured(self) -> tuple[Score, ...]:
+        """What ours was seen to reach on a synthetic composite, never to be compared with the published figures."""
+        rows = read_rows("fleeting.models", "measured_megc2019.csv")
+        return tuple(_score(row, "data", "command") for row in rows if row["model"] == self.name)
+
+
+def _score(row: Mapping[str, str], data: str, source: str) -> Score:
+    return Score(row[data], float(row["uf1"]), float(row["uar"]), row[source])
 
 
 SIZES = ("n_frames", "height", "width")
@@ -54,7 +93,13 @@ _TAKEN = ("name", "seed", *InputShape.__dataclass_fields__)
 
 
 def register_model(
-    name: str, *, paper: str, training: Mapping[str, Any], sizes: tuple[int, int, int] = (36, 128, 128)
+    name: str,
+    *,
+    paper: str,
+    training: Mapping[str, Any],
+    sizes: tuple[int, int, int] = (36, 128, 128),
+    channels: int = 1,
+    recipe: str = "talluri2022",
 ) -> Callable[[B], B]:
     """Make a network known by name; use it as a decorator on a class or function that builds it.
 
@@ -65,8 +110,11 @@ def register_model(
     ----------
     name : how :func:`create_model` calls it.
     paper : the source, with section or table.
-    training : the paper's hyper-parameters, as fields of :class:`fleeting.training.TrainingConfig`.
+    training : the paper's hyper-parameters, as fields of :class:`fleeting.training.TrainingConfig`. Those of a
+        :class:`~fleeting.models.direct.DirectModel` get ``optimizer="none"`` by themselves.
     sizes : frames, height and width that the paper feeds it, the defaults of :func:`create_model`.
+    channels : that the paper feeds it, the default of :func:`create_model`: 1 for grey, 3 for RGB or optical flow.
+    recipe : what makes its sequences, ``NAME[,field=value...]`` as on the command line.
 
     Raises
     ------
@@ -93,8 +141,18 @@ def register_model(
             options[parameter.name] = parameter.default
         summary = (inspect.getdoc(builder) or name).splitlines()[0].rstrip(".")
         _BUILDERS[name] = builder
-        named = dict(zip(SIZES, sizes, strict=True))
-        _INFOS[name] = ModelInfo(name, summary, paper, dict(training), options, named, source=source_digest(builder))
+        direct = isinstance(builder, type) and issubclass(builder, DirectModel)
+        _INFOS[name] = ModelInfo(
+            name,
+            summary,
+            paper,
+            {"optimizer": "none", **training} if direct else dict(training),
+            options,
+            dict(zip(SIZES, sizes, strict=True)),
+            source_digest(builder),
+            recipe,
+            channels,
+        )
         return builder
 
     return register
@@ -137,7 +195,7 @@ def create_model(
     n_frames: int | None = None,
     height: int | None = None,
     width: int | None = None,
-    in_channels: int = 1,
+    in_channels: int | None = None,
     seed: int | torch.Generator = 0,
     **options: Any,
 ) -> torch.nn.Module:
@@ -148,7 +206,7 @@ def create_model(
     name : one of :func:`list_models`.
     n_classes : logits that come out, at least 2.
     n_frames, height, width : the sizes that go in; those of the paper by default, see ``model_info(name).sizes``.
-    in_channels : 1 for grey, 3 for RGB.
+    in_channels : 1 for grey, 3 for RGB or optical flow; what the paper feeds it by default.
     seed : seed or CPU generator for the first weights. The same seed gives the same weights; PyTorch's global
         generator is neither used nor changed.
     options : the network's own, see ``model_info(name).options``.
@@ -175,7 +233,7 @@ def create_model(
             raise unknown_choice(f"option of {name}", option, info.options)
     given = {"n_frames": n_frames, "height": height, "width": width}
     sizes = {**info.sizes, **{size: value for size, value in given.items() if value is not None}}
-    shape = InputShape(n_classes, in_channels=in_channels, **sizes)
+    shape = InputShape(n_classes, in_channels=info.channels if in_channels is None else in_channels, **sizes)
     options = {**info.options, **options}
     # Layers draw first weights from the global generator when they are built; those are drawn again just below.
     with torch.random.fork_rng(devices=[]):

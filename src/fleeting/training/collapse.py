@@ -22,7 +22,7 @@ from fleeting.models.layers import HiddenReLU
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CollapseReport", "CollapseWatch", "Probe", "prior_entropy", "probe", "probe_samples"]
+__all__ = ["CollapseReport", "CollapseWatch", "Probe", "prior_entropy", "probe", "probe_samples", "says_constant"]
 
 DEAD_SHARE = 0.8
 GRACE_EPOCHS = 2
@@ -35,6 +35,7 @@ ADVICE = (
     "show it motion instead of appearance (motion='difference'), clip the gradient (clip_norm=1), or lower "
     "learning_rate"
 )
+DIRECT_ADVICE = "more samples, class_weights='balanced', or another regularisation (the model's own options)"
 LAG = "though it tells them apart in training: the moving averages of its normalisation need more steps"
 LAG_ADVICE = "train for more epochs, or with a smaller batch_size"
 
@@ -132,6 +133,11 @@ def probe(model: nn.Module, batches: Iterator[Tensor], *, batch_statistics: bool
     return Probe(int(found[0]) if len(found) == 1 else None, dead)
 
 
+def says_constant(answer: object) -> str:
+    """The sentence for a model that knows one class only."""
+    return f"it answers {answer} for every sample"
+
+
 @dataclass
 class CollapseWatch:
     """Judges a run epoch by epoch.
@@ -173,15 +179,12 @@ class CollapseWatch:
     def _reasons(self, seen: Probe) -> tuple[str, ...]:
         reasons = []
         if self._constant >= CONSTANT_EPOCHS and seen.constant is not None:
-            reasons.append(self._says_constant(seen.constant))
+            reasons.append(says_constant(self.classes[seen.constant]))
         if self._dead >= CONSTANT_EPOCHS:
             reasons.append(self._says_dead(seen.dead))
         if self._stuck >= STUCK_EPOCHS:
             reasons.append(self._says_stuck())
         return tuple(reasons)
-
-    def _says_constant(self, answer: int) -> str:
-        return f"it answers {self.classes[answer]} for every sample"
 
     def _says_dead(self, share: float) -> str:
         return f"{share:.0%} of a hidden layer's units are zero for every sample"
@@ -202,7 +205,7 @@ class CollapseWatch:
         dead = min(final.dead, learned.dead) >= DEAD_SHARE and not self._learning
         # After an epoch or two a constant answer only means untrained, unless there is nothing left to train.
         if final.constant is not None and (epoch > GRACE_EPOCHS or dead):
-            reasons.append(self._says_constant(final.constant))
+            reasons.append(says_constant(self.classes[final.constant]))
             if learned.constant is None:
                 reasons[-1] += f", {LAG}"
         if dead:

@@ -20,6 +20,19 @@ from fleeting.models import model_info
 
 __all__ = ["GPU_ONLY", "TrainingConfig"]
 
+#: Fields that mean nothing where nothing is optimised step by step.
+STEPS_ONLY = (
+    "learning_rate",
+    "momentum",
+    "nesterov",
+    "decay",
+    "batch_size",
+    "epochs",
+    "clip_norm",
+    "precision",
+    "layout",
+)
+
 #: Fields whose other values than the default need a CUDA device.
 GPU_ONLY = ("precision", "layout")
 
@@ -29,7 +42,8 @@ class TrainingConfig(BaseModel):
 
     Parameters
     ----------
-    optimizer : ``"sgd"`` or ``"adam"``.
+    optimizer : ``"sgd"`` or ``"adam"``; ``"none"`` for a model that is fitted in one go
+        (:class:`fleeting.models.DirectModel`), of which only ``motion`` and ``class_weights`` can be chosen.
     learning_rate : at the first step.
     momentum : of SGD, in ``[0, 1)``. Adam has none; it takes its own two averages at 0.9 and 0.999.
     nesterov : Nesterov's momentum, for SGD.
@@ -54,7 +68,7 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    optimizer: Literal["sgd", "adam", "none"] = "sgd"
     learning_rate: float = Field(default=0.001, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
@@ -74,6 +88,18 @@ class TrainingConfig(BaseModel):
             return {"momentum": 0.0, **fields}
         return fields
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_steps_no_epochs(cls, fields: Any) -> Any:
+        if not isinstance(fields, Mapping) or fields.get("optimizer") != "none":
+            return fields
+        if idle := [name for name in STEPS_ONLY if name in fields]:
+            raise ValueError(
+                f"a model that is fitted in one go has no {', '.join(idle)}; leave them out. What can be chosen: "
+                "class_weights, motion, and the model's own options"
+            )
+        return {**fields, "epochs": 1}
+
     @model_validator(mode="after")
     def _fits_the_optimizer(self) -> TrainingConfig:
         if self.optimizer == "adam" and (self.momentum or self.nesterov):
@@ -89,7 +115,7 @@ class TrainingConfig(BaseModel):
         for name in GPU_ONLY:
             if fields.get(name) == type(self).model_fields[name].default:
                 del fields[name]
-        return fields
+        return {name: value for name, value in fields.items() if self.optimizer != "none" or name not in STEPS_ONLY}
 
     @classmethod
     def create(cls, **fields: Any) -> TrainingConfig:
@@ -115,6 +141,8 @@ class TrainingConfig(BaseModel):
         (4, 10, 0.9)
         """
         paper = model_info(name).training
+        if paper.get("optimizer") == "none" and overrides.get("optimizer", "none") != "none":
+            raise UsageError(f"training: {name} is fitted in one go and has no optimizer; leave it out")
         if overrides.get("optimizer", paper.get("optimizer")) != paper.get("optimizer"):
             # What the paper says of one optimiser's momentum means nothing for another.
             for field in ("momentum", "nesterov", "decay"):

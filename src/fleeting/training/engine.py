@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fleeting.errors import CollapseWarning, FleetingError, UsageError
-from fleeting.models import ModelSpec
+from fleeting.models import DirectModel, ModelSpec
 from fleeting.training.collapse import (
     ADVICE,
+    DIRECT_ADVICE,
     LAG,
     LAG_ADVICE,
     CollapseReport,
@@ -26,6 +28,7 @@ from fleeting.training.collapse import (
     prior_entropy,
     probe,
     probe_samples,
+    says_constant,
 )
 from fleeting.training.config import TrainingConfig
 from fleeting.training.data import (
@@ -67,11 +70,12 @@ class TrainingResult:
     model : the network with the weights of the last epoch, in evaluation mode.
     classes : what its outputs stand for, in order.
     standardisation : mean and deviation of the training data, which every input is brought to.
-    records : one an epoch: ``epoch, loss, accuracy, [val_loss, val_accuracy,] dead_fraction, learning_rate, seconds``.
-        Loss and accuracy are the means over the epoch's batches while the weights change and dropout is on, as Keras
-        reports them.
+    records : one an epoch, one in all for a model that is fitted directly: ``epoch, loss, accuracy, [val_loss,
+        val_accuracy,] dead_fraction, learning_rate, seconds``. Loss and accuracy are the means over the epoch's batches
+        while the weights change and dropout is on, as Keras reports them.
     collapse : whether it stopped learning, why, and since when.
-    steps : how the steps were taken, ``"eager"`` or ``"CUDA graph"``; if there could be no graph, why.
+    steps : how the steps were taken, ``"eager"`` or ``"CUDA graph"``; if there could be no graph, why. ``"direct"`` if
+        there were none.
     """
 
     model: nn.Module
@@ -84,6 +88,7 @@ class TrainingResult:
     device: str
     n_train: int
     steps: str = "eager"
+    watched: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64), repr=False)
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -125,12 +130,15 @@ def train(
     validation: tuple[Sequences, Labels] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> TrainingResult:
-    """Train a network in place.
+    """Train a network, or fit a :class:`~fleeting.models.DirectModel`, in place.
 
     On a CPU the samples stay where they are, in memory or in files, as ``uint8``, and become standardised ``float32`` a
     batch at a time; on CUDA they are copied to the device once, and the steps are replays of a graph. Order and dropout
     follow from ``seed`` alone: the same call on the same first weights gives the same weights, bit for bit, on one
     machine with one number of threads. PyTorch's global generators are left as they were.
+
+    A model that is fitted directly gets all samples at once, on the CPU; its history is one record, of the fitted model
+    in evaluation mode, and ``config`` must have ``optimizer="none"``.
 
     Parameters
     ----------
@@ -142,7 +150,7 @@ def train(
     classes : what the network's outputs stand for, in order; see :func:`~fleeting.training.data.encode_labels`.
     seed : for the order of the samples and for dropout.
     device : ``"cpu"``, ``"cuda"``, or ``"auto"``.
-    validation : samples and labels whose loss and accuracy are recorded after each epoch. They decide nothing.
+    validation : samples and labels whose loss, accuracy and answers are recorded after each epoch. They decide nothing.
     on_epoch : called with the epoch's row of the history, as a dictionary. What it raises ends the training.
 
     Raises
@@ -160,6 +168,13 @@ def train(
     spec = _spec_of(model)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed: found {seed!r}; expected a whole number of at least 0")
+    direct = isinstance(model, DirectModel)
+    if direct != (config.optimizer == "none"):
+        raise UsageError(
+            f"training: {spec.name} is {'fitted in one go' if direct else 'trained step by step'}; found optimizer "
+            f"{config.optimizer!r}, expected {repr('none') if direct else 'sgd or adam'}. "
+            "TrainingConfig.for_model(...) chooses what fits"
+        )
     where = device_for(config, device)
     labels, names = encode_labels(y, len(X), spec.shape.n_classes, classes)
     samples = Samples(X, spec, config.motion)
@@ -168,22 +183,31 @@ def train(
             f"labels: all {len(labels)} samples are {names[labels[0]]}; training needs two classes or more"
         )
     standardisation = measure(samples)
+    # Fitting is the CPU's; the fitted model then goes to the device.
+    at = torch.device("cpu") if direct else where
     held_out = None
     if validation is not None:
         theirs, _ = encode_labels(validation[1], len(validation[0]), spec.shape.n_classes, names)
-        watched = make_batches(Samples(validation[0], spec, config.motion), standardisation, where)
-        held_out = watched, torch.from_numpy(theirs).to(where)
+        watched = make_batches(Samples(validation[0], spec, config.motion), standardisation, at)
+        held_out = watched, torch.from_numpy(theirs).to(at)
     order_seed, dropout_seed = (int(s) for s in np.random.SeedSequence(int(seed)).generate_state(2))
     run = _Run(
-        model=_laid_out(model.to(where), config.layout),
+        model=_laid_out(model.to(at), config.layout),
         config=config,
-        batches=make_batches(samples, standardisation, where),
-        labels=torch.from_numpy(labels).to(where),
-        weights=torch.from_numpy(_class_weights(labels, spec.shape.n_classes, config)).float().to(where),
+        batches=make_batches(samples, standardisation, at),
+        labels=torch.from_numpy(labels).to(at),
+        weights=torch.from_numpy(_class_weights(labels, spec.shape.n_classes, config)).float().to(at),
         order=torch.Generator().manual_seed(order_seed),
         watched=torch.from_numpy(probe_samples(labels)),
         held_out=held_out,
     )
+    if isinstance(model, DirectModel):
+        with repeatable(dropout_seed, at):
+            records, collapse = run.at_once(model, names, int(seed), on_epoch)
+        return TrainingResult(
+            model.to(where).eval(), names, config, standardisation, records, collapse, int(seed), where.type, len(labels),
+            "direct",
+        )  # fmt: skip
     counts = np.bincount(labels)
     watch = CollapseWatch(
         names,
@@ -203,6 +227,7 @@ def train(
         where.type,
         len(labels),
         steps,
+        np.stack(run.answers) if run.answers else np.zeros((0, 0), np.int64),
     )
 
 
@@ -242,6 +267,7 @@ class _Run:
     order: torch.Generator
     watched: Tensor
     held_out: tuple[Batches, Tensor] | None
+    answers: list[NDArray[np.int64]] = field(default_factory=list)
 
     def through(
         self, watch: CollapseWatch, on_epoch: OnEpoch | None
@@ -262,7 +288,9 @@ class _Run:
                 raise DivergedError(_diverged(f"the loss of epoch {epoch} is {loss}", self.config))
             row: dict[str, Any] = {"epoch": epoch, "loss": loss, "accuracy": accuracy}
             if self.held_out is not None:
-                row["val_loss"], row["val_accuracy"] = self.score(*self.held_out)
+                row["val_loss"], answers = self.score(*self.held_out)
+                row["val_accuracy"] = float((answers == self.held_out[1]).double().mean())
+                self.answers.append(answers.cpu().numpy())
             seen = probe(self.model, self.watched_batches())
             learned = (
                 probe(self.model, self.watched_batches(), batch_statistics=True) if watch.suspicious(seen) else seen
@@ -287,6 +315,32 @@ class _Run:
         optimizer.zero_grad()
         return tuple(rows), report, steps.how
 
+    def at_once(
+        self, model: DirectModel, classes: Sequence[object], seed: int, on_epoch: OnEpoch | None
+    ) -> tuple[tuple[dict[str, Any], ...], CollapseReport]:
+        """Fit to all samples; the record and the verdict."""
+        start = time.perf_counter()
+        everything = torch.arange(len(self.labels))
+        with torch.no_grad():
+            model.eval().fit_direct(self.batches.take(everything), self.labels, weights=self.weights, seed=seed)
+        if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
+            raise DivergedError(f"the fitted {type(model).__name__} is not finite; regularise more, or report it")
+        loss, accuracy = self.score(self.batches, self.labels)
+        row: dict[str, Any] = {"epoch": 1, "loss": loss, "accuracy": accuracy}
+        if self.held_out is not None:
+            row["val_loss"], row["val_accuracy"] = self.score(*self.held_out)
+        row |= {"dead_fraction": 0.0, "learning_rate": 0.0, "seconds": time.perf_counter() - start}
+        constant = probe(
+            model, (self.batches.take(part) for part in torch.split(everything, PREDICTED_AT_ONCE))
+        ).constant
+        report = CollapseReport()
+        if constant is not None:
+            report = CollapseReport(True, (says_constant(classes[constant]),), 1)
+            _warn("the end", report, DIRECT_ADVICE)
+        if on_epoch is not None:
+            on_epoch(dict(row))
+        return (row,), report
+
     def epoch(self, step: Step, steps: Steps) -> tuple[float, float]:
         """One pass over the samples in a new order; mean loss and accuracy as the weights went by."""
         self.model.train()
@@ -302,16 +356,16 @@ class _Run:
         return (self.batches.take(index) for index in torch.split(self.watched.to(self.labels.device), size))
 
     @torch.no_grad()
-    def score(self, batches: Batches, labels: Tensor) -> tuple[float, float]:
-        """Mean loss and accuracy in evaluation mode."""
+    def score(self, batches: Batches, labels: Tensor) -> tuple[float, Tensor]:
+        """Mean loss in evaluation mode, and the classes that were answered."""
         self.model.eval()
         loss = torch.zeros((), dtype=torch.float64, device=labels.device)
-        hits = torch.zeros((), dtype=torch.int64, device=labels.device)
+        answers = torch.empty_like(labels)
         for index in torch.split(torch.arange(len(labels), device=labels.device), PREDICTED_AT_ONCE):
             logits = self.model(batches.take(index))
             loss += F.cross_entropy(logits, labels[index], reduction="sum")
-            hits += (logits.argmax(1) == labels[index]).sum()
-        return float(loss) / len(labels), int(hits) / len(labels)
+            answers[index] = logits.argmax(1)
+        return float(loss) / len(labels), answers
 
 
 def _diverged(what: str, config: TrainingConfig) -> str:
@@ -320,8 +374,9 @@ def _diverged(what: str, config: TrainingConfig) -> str:
     )
 
 
-def _warn(when: str, report: CollapseReport) -> None:
-    advice = LAG_ADVICE if any(LAG in reason for reason in report.reasons) else ADVICE
+def _warn(when: str, report: CollapseReport, advice: str = ADVICE) -> None:
+    if any(LAG in reason for reason in report.reasons):
+        advice = LAG_ADVICE
     message = f"the network has collapsed (seen at {when}): {'; '.join(report.reasons)}. What helps: {advice}"
     warnings.warn(message, CollapseWarning, stacklevel=4)
 
@@ -351,7 +406,7 @@ def predict_proba(
         raise UsageError(f"batch_size: found {batch_size}; expected at least 1")
     where = resolve_device(device)
     # Neither is free, and a stream asks for one clip after the other.
-    if any(weight.device != where for weight in model.parameters()):
+    if any(weight.device != where for weight in chain(model.parameters(), model.buffers())):
         model = model.to(where)
     if any(layer.training for layer in model.modules()):
         model.eval()

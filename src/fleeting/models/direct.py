@@ -1,0 +1,34 @@
+"""Models that are fitted at once from all training samples instead of by gradient steps."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+__all__ = ["DirectModel"]
+
+
+class DirectModel(nn.Module):
+    """Base of models whose weights are computed in one go, such as a linear classifier behind a projection.
+
+    :func:`fleeting.training.train` calls :meth:`fit_direct` once where a network goes through epochs; everything else
+    is as with networks. What is fitted lies in buffers, so that it is saved, moved and exported with the model. Their
+    shapes must follow from the model's size and options alone.
+
+    A subclass that is registered takes :class:`~fleeting.models.InputShape` first, as networks do.
+    """
+
+    def fit_direct(self, x: Tensor, y: Tensor, *, weights: Tensor, seed: int) -> None:
+        """Fill the buffers.
+
+        Parameters
+        ----------
+        x : standardised ``float32`` ``(N, C, T, H, W)``, all training samples, on the CPU; overwritten afterwards.
+        y : their classes, ``int64`` ``(N,)``. At least two classes occur; others of the model's may not.
+        weights : of each class in the loss, ``(n_classes,)``; 0 for a class that does not occur.
+        seed : for what is random, if anything is.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        raise NotImplementedError
