@@ -150,3 +150,18 @@ def test_missing_frame_numbers_are_noted(clip, write_frames):
         (folder / f"img_{number:05d}.png").unlink()
     built = Talluri2022(**SMALL).build(Clip("d", "s", "c", FrameFolder(folder), onset=0, apex=3))
     assert "frames numbered 3, 6-7 are missing on disk" in built.info["notes"]
+
+
+def test_a_build_of_opencv_by_another_name_makes_other_sequences(monkeypatch):
+    """TV-L1 flow needs opencv-contrib-python-headless in the place of opencv-python-headless."""
+    from fleeting.sequences import recipe as module
+
+    ours = Talluri2022().content_hash()
+
+    def only_contrib(name):
+        if name in ("opencv-python-headless", "opencv-python"):
+            raise module.PackageNotFoundError(name)
+        return "4.10.0.84"
+
+    monkeypatch.setattr(module, "version", only_contrib)
+    assert Talluri2022().content_hash() not in ("", ours)

@@ -8,10 +8,11 @@ import time
 import cv2
 import numpy as np
 import pytest
+from pydantic import Field
 
 from fleeting.clips import ArrayFrames, Clip, FrameFolder, FrameSlice
 from fleeting.errors import FleetingError
-from fleeting.sequences import SequenceStore, Talluri2022, film_strip, prepare
+from fleeting.sequences import BuiltSequence, Recipe, SequenceStore, Talluri2022, film_strip, prepare
 
 RECIPE = Talluri2022(frames=4, height=64, width=64)
 
@@ -218,3 +219,47 @@ def test_film_strips_show_frames_and_change(clips, tmp_path):
     strip = film_strip(found[0], reference_first=True, count=5, side=64)
     assert strip.dtype == np.uint8
     assert strip.shape == (64 * 2 + 3, 64 * 5 + 3 * 4, 3)
+
+
+class Row(Recipe):
+    """A recipe of 9000 numbers a clip: limits, channels and type of its own."""
+
+    name: str = "row"
+    frames: int = Field(default=1, ge=1, le=1)
+    height: int = Field(default=1, ge=1, le=1)
+    width: int = Field(default=9000, ge=1, le=100_000)
+    made: str = "numbers"
+
+    @property
+    def dtype(self):
+        return "float32"
+
+    def build(self, clip, detector=None):
+        row = np.linspace(-1, 1, self.width).astype(np.float64 if self.made == "doubles" else np.float32)
+        if self.made == "nan" and clip.subject == "s1":
+            row[5] = np.nan
+        return BuiltSequence(row.reshape(self.stored_shape))
+
+
+def test_sequences_may_be_rows_of_float32(clips, tmp_path):
+    found = prepare(clips, Row(), root=tmp_path)
+    assert found[1].shape == (1, 1, 9000, 1) and found[1].dtype == np.float32
+    assert found.array().dtype == np.float32 and found.array([0, 2]).shape == (2, 1, 1, 9000, 1)
+    assert np.array_equal(found.array()[1].ravel(), np.linspace(-1, 1, 9000).astype(np.float32))
+    assert Row().picture(found[0]) is None
+    np.save(found.paths()[0], found[0].astype(np.float64))
+    with pytest.raises(FleetingError, match=r"found float64 .* expected float32"):
+        found[0]
+
+
+def test_float_sequences_that_break_the_promise(clips, tmp_path):
+    with pytest.raises(FleetingError, match=r"made float64 .* promise float32"):
+        prepare(clips, Row(made="doubles"), root=tmp_path)
+    found = prepare(clips, Row(made="nan"), root=tmp_path)
+    assert [(s.clip.subject, "NaN" in s.reason) for s in found.skipped] == [("s1", True)]
+
+
+def test_the_picture_of_a_sequence_is_its_film_strip(clips, tmp_path):
+    found = prepare(clips[:1], RECIPE, root=tmp_path)
+    assert np.array_equal(RECIPE.picture(found[0]), film_strip(found[0], reference_first=False))
+    assert "apex: frame 3 of 6" in RECIPE.picture_caption(found.infos[0], 6)

@@ -104,6 +104,63 @@ def test_a_batch_is_the_same_bit_for_bit_wherever_the_sequences_lie(motion, tmp_
             assert torch.equal(batches.take(torch.tensor(index)), expected), (kind, index)
 
 
+FLOATS = st.floats(-1e6, 1e6, width=32)
+
+
+@given(
+    arrays(np.float32, st.tuples(st.integers(1, 4), *(st.just(s) for s in (4, 5, 6, 2))), elements=FLOATS),
+    st.floats(-1e4, 1e4, width=32),
+)
+@settings(max_examples=40, deadline=None)
+def test_statistics_of_float32_are_those_of_float64_arithmetic(X, constant):
+    X[..., 1] = constant
+    found = measure(Samples(X, SPEC, "none"))
+    x = X.astype(np.float64)
+    scale = np.abs(x[..., 0]).max()
+    assert found.mean[0] == pytest.approx(x[..., 0].mean(), rel=1e-12, abs=1e-12 * scale)
+    if x[..., 0].std() > 1e-30:
+        assert found.std[0] == pytest.approx(x[..., 0].std(), rel=1e-9)
+    # A channel that never changes, whatever its value is.
+    assert (found.mean[1], found.std[1]) == (float(np.float32(constant)), 1.0)
+
+
+def test_statistics_of_float32_do_not_cancel():
+    """A tiny change on a large value, which sums of squares in float64 would lose."""
+    X = np.full((3, 4, 5, 6, 2), 2.0**23, np.float32)
+    X[:, ::2] += 1
+    assert measure(Samples(X * np.float32(2.0**40), SPEC, "none")).std == pytest.approx([2.0**39] * 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("motion", ["none", "difference"])
+def test_a_batch_of_float32_is_the_same_bit_for_bit_wherever_the_sequences_lie(motion, tmp_path):
+    X = np.random.default_rng(1).normal(3, 2, (4, 4 + (motion == "difference"), 5, 6, 2)).astype(np.float32)
+    files = saved(tmp_path, X)
+    samples = Samples(files, SPEC, motion)
+    assert samples.dtype == torch.float32 and samples.resident(CPU).dtype == torch.float32
+    standardisation = measure(samples)
+    assert measure(Samples(X, SPEC, motion)) == standardisation
+    expected = in_plain_torch(X, [3, 0, 0], motion, standardisation)
+    where = torch.tensor([3, 0, 0])
+    assert torch.equal(HostBatches(samples, standardisation).take(where), expected)
+    resident = samples.resident(CPU)
+    before = resident.clone()
+    assert torch.equal(ResidentBatches(resident, motion, standardisation).take(where), expected)
+    assert torch.equal(resident, before)  # a batch must not be made in the place of what it is made of
+
+
+def test_types_that_are_neither_or_mixed_and_values_that_are_no_numbers_are_told(tmp_path):
+    X = np.zeros((3, 4, 5, 6, 2), np.float32)
+    with pytest.raises(UsageError, match=r"sequence 0: found values of type float64; expected uint8 .* or float32"):
+        Samples(X.astype(np.float64), SPEC, "none")
+    with pytest.raises(UsageError, match="sequence 2: found values of type uint8; expected float32 as in the first"):
+        Samples([X[0], X[1], X[2].astype(np.uint8)], SPEC, "none")
+    for bad in (np.nan, np.inf, -np.inf):
+        X[1, 3, 4, 5, 1] = bad
+        for given_as in (X, list(X), saved(tmp_path, X)):
+            with pytest.raises(UsageError, match="sequence 1: found NaN or an infinite value"):
+                Samples(given_as, SPEC, "none")
+
+
 def test_files_that_are_gone_or_damaged_are_named(tmp_path):
     files = saved(tmp_path, np.zeros((4, 4, 5, 6, 2), np.uint8))
     assert len(files[1:3]) == 2 and files[1:3].paths == files.paths[1:3]
@@ -162,7 +219,7 @@ def test_memory_of_a_process_does_not_grow_with_the_number_of_clips(tmp_path):
 @pytest.mark.parametrize(
     ("X", "says"),
     [
-        (np.zeros((2, 4, 5, 6, 2), np.float32), "float32; expected uint8"),
+        (np.zeros((2, 4, 5, 6, 2), np.float64), "float64; expected uint8"),
         (np.zeros((4, 5, 6, 2), np.uint8), "expected \\(N, T, H, W, C\\)"),
         (np.zeros((0, 4, 5, 6, 2), np.uint8), "found none"),
         ([], "found none"),

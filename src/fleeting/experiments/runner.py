@@ -27,7 +27,7 @@ from fleeting.files import write_atomic, write_csv
 from fleeting.models import create_model, model_info
 from fleeting.parallel import Progress, map_jobs, resolve_jobs
 from fleeting.protocols import create_protocol, folds_of, split_notes
-from fleeting.sequences import Recipe, SequenceSet, film_strip, prepare
+from fleeting.sequences import Recipe, SequenceSet, prepare
 from fleeting.training import keep_memory
 from fleeting.training.device import device_for, resolve_device
 
@@ -396,21 +396,18 @@ def _write_samples(run: RunFolder, sequences: SequenceSet) -> None:
         # Different people, where there are enough of them.
         if taken[emotion] >= SAMPLES_PER_CLASS or (f"{clip.dataset}/{clip.subject}" in subjects and index < 200):
             continue
+        strip = sequences.recipe.picture(sequences[index])
+        if strip is None:
+            continue
         taken[emotion] += 1
         subjects.add(f"{clip.dataset}/{clip.subject}")
-        strip = film_strip(sequences[index], reference_first=sequences.recipe.motion == "difference")
         name = f"{len(rows):02d}.png"
         ok, png = cv2.imencode(".png", strip[..., ::-1])
         assert ok
         content = png.tobytes()
         write_atomic(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
-        info = sequences.infos[index]
-        since = "onset" if sequences.recipe.motion == "difference" else "first"
-        caption = (
-            f"{clip.key}: {emotion}. Above, evenly spaced frames of the sequence (apex: frame {info['apex']} of "
-            f"{len(clip)}); below, what changed since the {since} "
-            "frame: lighter in red, darker in blue."
-        )
+        shown = sequences.recipe.picture_caption(sequences.infos[index], len(clip))
+        caption = f"{clip.key}: {emotion}. {shown}"
         rows.append((name, clip.dataset, clip.subject, clip.name, emotion, caption))
     columns = ["file", "dataset", "subject", "clip", "emotion", "caption"]
     write_csv(folder / "samples.csv", pd.DataFrame(rows, columns=columns))

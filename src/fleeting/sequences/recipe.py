@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.plugins import load_announced, source_digest
+from fleeting.sequences.strip import film_strip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 # Raise it whenever the same recipe makes other pixels, so that old sequences are not mistaken for new ones.
 PIXELS_VERSION = 3
 
+# OpenCV goes by any of these names; a build with the contributed modules (TV-L1 flow) takes the place of ours.
+_OPENCV = (
+    "opencv-python-headless",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+    "opencv-python",
+)
+
 
 @dataclass(frozen=True)
 class BuiltSequence:
@@ -31,12 +40,12 @@ class BuiltSequence:
 
     Attributes
     ----------
-    frames : ``uint8`` ``(T, H, W, C)``; ``T + 1`` frames with the onset frame first if the recipe's motion is
-        ``"difference"``.
+    frames : ``(T, H, W, C)`` of the recipe's ``dtype``; ``T + 1`` frames with the onset frame first if the recipe's
+        motion is ``"difference"``.
     info : JSON-ready facts: ``apex``, ``apex_source``, ``onset``, ``reference``, ``window``, ``notes``.
     """
 
-    frames: NDArray[np.uint8]
+    frames: NDArray[Any]
     info: dict[str, Any] = field(default_factory=dict)
 
 
@@ -44,8 +53,12 @@ class Recipe(BaseModel):
     """Base of all recipes: the fields that every network needs to know.
 
     ``motion`` is what the network is shown: the frames themselves (``"none"``, as published) or their difference from
-    the onset frame. Sequences are stored as ``uint8`` either way; with ``"difference"`` the onset frame is stored as
+    the onset frame. Sequences are stored as they are either way; with ``"difference"`` the onset frame is stored as
     one more frame in front, and subtracted when a batch is made.
+
+    A recipe whose sequences are no frames of a face, such as rows of features, declares ``height``, ``width`` and
+    ``frames`` again with limits of its own (``height: int = Field(default=1, ge=1)``), and overrides :attr:`channels`
+    and :attr:`dtype` as it needs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +78,11 @@ class Recipe(BaseModel):
         return 1 if self.color == "grey" else 3
 
     @property
+    def dtype(self) -> Literal["uint8", "float32"]:
+        """Type of the values of a stored sequence: grey levels, or numbers that grey levels would round too coarsely."""
+        return "uint8"
+
+    @property
     def stored_frames(self) -> int:
         """Frames in a stored sequence: one more than the network sees if motion is the difference from the onset."""
         return self.frames + (self.motion == "difference")
@@ -82,6 +100,31 @@ class Recipe(BaseModel):
         """The recipe in plain sentences, deviations from its paper among them."""
         return []
 
+    def picture(self, frames: NDArray[Any]) -> NDArray[np.uint8] | None:
+        """What a report shows of a sequence: ``uint8`` RGB ``(H, W, 3)``, here a film strip; ``None`` for nothing.
+
+        Parameters
+        ----------
+        frames : a sequence of this recipe, ``stored_shape``.
+        """
+        if self.dtype != "uint8" or self.channels not in (1, 3):
+            return None
+        return film_strip(frames, reference_first=self.motion == "difference")
+
+    def picture_caption(self, info: Mapping[str, Any], n_frames: int) -> str:
+        """What the picture of a sequence shows, in a sentence.
+
+        Parameters
+        ----------
+        info : of the sequence, as :meth:`build` gives it.
+        n_frames : frames of its clip.
+        """
+        since = "onset" if self.motion == "difference" else "first"
+        return (
+            f"Above, evenly spaced frames of the sequence (apex: frame {info.get('apex')} of {n_frames}); below, what "
+            f"changed since the {since} frame: lighter in red, darker in blue."
+        )
+
     def content_hash(self) -> str:
         """16 hex digits over the fields and the versions of all that makes the pixels; keys the store."""
         from fleeting.faces.detector import LANDMARKS_SHA256, landmark_file
@@ -94,13 +137,23 @@ class Recipe(BaseModel):
         content = {
             "recipe": self.model_dump(mode="json"),
             "pixels": PIXELS_VERSION,
-            "opencv": version("opencv-python-headless"),
+            "opencv": _opencv_version(),
             "dlib": version("dlib-bin"),
             "landmarks": landmarks,
         }
         if (source := source_digest(type(self))) is not None:
             content["source"] = source  # of a recipe from outside, nobody raises a version
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _opencv_version() -> str:
+    """The version of the OpenCV that is installed, named unless it is the one that we ask for."""
+    for name in _OPENCV:
+        try:
+            return version(name) if name == _OPENCV[0] else f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+    return "unknown"
 
 
 _RECIPES: dict[str, type[Recipe]] = {}

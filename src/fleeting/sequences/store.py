@@ -105,19 +105,25 @@ class SequenceStore:
             return None
         return dict(info)
 
-    def load(self, key: str) -> NDArray[np.uint8]:
-        """The sequence as a read-only memory map, ``uint8`` of shape ``recipe.stored_shape``."""
+    def load(self, key: str) -> NDArray[Any]:
+        """The sequence as a read-only memory map of ``recipe.dtype`` and ``recipe.stored_shape``.
+
+        Raises
+        ------
+        FleetingError
+            If the file is gone, damaged, or holds something else.
+        """
         path = self.path(key)
         try:
-            array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as exc:
             raise FleetingError(
                 f"{path}: a damaged sequence ({exc}); delete the file and run the same command again"
             ) from exc
-        if array.dtype != np.uint8 or array.shape != self.recipe.stored_shape:
+        if array.dtype != self.recipe.dtype or array.shape != self.recipe.stored_shape:
             raise FleetingError(
-                f"{path}: found {array.dtype} {array.shape}, expected uint8 {self.recipe.stored_shape}; delete the "
-                "file and run the same command again"
+                f"{path}: found {array.dtype} {array.shape}, expected {self.recipe.dtype} {self.recipe.stored_shape}; "
+                "delete the file and run the same command again"
             )
         return array
 
@@ -143,11 +149,15 @@ class SequenceStore:
             return key, info
         except ClipReadError as exc:
             return key, {"status": "skipped", "reason": str(exc), "clip": clip.key}
-        if built.frames.shape != self.recipe.stored_shape or built.frames.dtype != np.uint8:
+        recipe = self.recipe
+        if built.frames.shape != recipe.stored_shape or built.frames.dtype != recipe.dtype:
             raise UsageError(
-                f"recipe {self.recipe.name} made {built.frames.dtype} {built.frames.shape}, its fields promise uint8 "
-                f"{self.recipe.stored_shape}"
+                f"recipe {recipe.name} made {built.frames.dtype} {built.frames.shape}, its fields promise "
+                f"{recipe.dtype} {recipe.stored_shape}"
             )
+        if recipe.dtype == "float32" and not np.isfinite(built.frames).all():
+            reason = f"recipe {recipe.name} made NaN or infinite values of it"
+            return key, {"status": "skipped", "reason": reason, "clip": clip.key}
         path = write_atomic(self.path(key), lambda file: np.save(file, built.frames, allow_pickle=False))
         # A recipe from outside may have nothing to say.
         facts = {"apex": clip.apex, "apex_source": "" if clip.apex is None else "annotated", "notes": []} | built.info
@@ -191,17 +201,17 @@ class SequenceSet:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+    def __getitem__(self, index: int) -> NDArray[Any]:
         return self.store.load(self.keys[index])
 
     def paths(self) -> list[Path]:
         """The ``.npy`` files, in order; a worker process maps them instead of copying pixels."""
         return [self.store.path(key) for key in self.keys]
 
-    def array(self, indexes: Sequence[int] | None = None) -> NDArray[np.uint8]:
-        """The sequences stacked in memory: ``uint8`` of shape ``(N, T, H, W, C)``."""
+    def array(self, indexes: Sequence[int] | None = None) -> NDArray[Any]:
+        """The sequences stacked in memory: ``(N, T, H, W, C)`` of the recipe's ``dtype``."""
         chosen = range(len(self)) if indexes is None else indexes
-        out = np.empty((len(chosen), *self.recipe.stored_shape), np.uint8)
+        out = np.empty((len(chosen), *self.recipe.stored_shape), self.recipe.dtype)
         for row, index in enumerate(chosen):
             out[row] = self[int(index)]
         return out

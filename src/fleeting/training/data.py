@@ -1,4 +1,4 @@
-"""From ``uint8`` sequences to the ``float32`` batches that networks see."""
+"""From sequences, ``uint8`` or ``float32``, to the standardised ``float32`` batches that networks see."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ __all__ = [
 ]
 
 # Sequences as they come in: (N, T, H, W, C), or one (T, H, W, C) a sample; arrays, memory maps or files.
-Sequences = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+# All of one type, uint8 or float32.
+Sequences = NDArray[Any] | Sequence[NDArray[Any]]
 Labels = ArrayLike
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """One mean and one standard deviation a channel, of the training data after the motion step, in grey levels."""
+    """One mean and one standard deviation a channel, of the training data after the motion step, in its units."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
 
-class SequenceFiles(Sequence[NDArray[np.uint8]]):
+class SequenceFiles(Sequence[NDArray[Any]]):
     """Sequences in ``.npy`` files, each read when it is asked for and then forgotten.
 
     What a training run reads again and again stays in the system's file cache, once for all processes, which costs less
@@ -51,7 +52,7 @@ class SequenceFiles(Sequence[NDArray[np.uint8]]):
 
     Parameters
     ----------
-    paths : one file a sequence, ``uint8`` ``(T, H, W, C)``.
+    paths : one file a sequence, ``uint8`` or ``float32`` ``(T, H, W, C)``.
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
@@ -61,10 +62,10 @@ class SequenceFiles(Sequence[NDArray[np.uint8]]):
         return len(self.paths)
 
     @overload
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    def __getitem__(self, index: int) -> NDArray[Any]: ...
     @overload
     def __getitem__(self, index: slice) -> SequenceFiles: ...
-    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | SequenceFiles:
+    def __getitem__(self, index: int | slice) -> NDArray[Any] | SequenceFiles:
         """One sequence, or some files.
 
         Raises
@@ -76,14 +77,14 @@ class SequenceFiles(Sequence[NDArray[np.uint8]]):
             return SequenceFiles(self.paths[index])
         return self._open(index, None)
 
-    def peek(self, index: int) -> NDArray[np.uint8]:
+    def peek(self, index: int) -> NDArray[Any]:
         """The same without reading the pixels: a memory map."""
         return self._open(index, "r")
 
-    def _open(self, index: int, mode: Any) -> NDArray[np.uint8]:
+    def _open(self, index: int, mode: Any) -> NDArray[Any]:
         path = self.paths[index]
         try:
-            array: NDArray[np.uint8] = np.load(path, mmap_mode=mode, allow_pickle=False)
+            array: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
         except (OSError, ValueError, EOFError) as exc:
             raise FleetingError(f"{path}: cannot be read ({exc}); run the same command again to have it made") from exc
         return array
@@ -94,14 +95,14 @@ class Samples:
 
     Parameters
     ----------
-    X : as they come in.
+    X : as they come in, all ``uint8`` or all ``float32``.
     spec : of the network.
     motion : ``"difference"`` if each has the reference frame in front.
 
     Raises
     ------
     UsageError
-        If there are none, or type or shape do not fit the network.
+        If there are none, type or shape do not fit the network, or one holds NaN or an infinite value.
     """
 
     def __init__(self, X: Sequences, spec: ModelSpec, motion: str) -> None:
@@ -114,34 +115,55 @@ class Samples:
             )
         if len(X) == 0:
             raise UsageError("sequences: found none; expected at least one")
+        dtype: np.dtype[Any] | None = None
         for number in range(len(X)):
             sample = X.peek(number) if isinstance(X, SequenceFiles) else np.asarray(X[number])
-            if sample.dtype != np.uint8:
-                raise UsageError(f"sequence {number}: found values of type {sample.dtype}; expected uint8 (0 to 255)")
+            dtype = dtype or _known_type(sample)
+            if sample.dtype != dtype:
+                raise UsageError(
+                    f"sequence {number}: found values of type {sample.dtype}; expected {dtype} as in the first one"
+                )
             if sample.shape != expected:
                 raise UsageError(
                     f"sequence {number}: found shape {sample.shape}; {_advice(sample, expected, spec, motion)}"
                 )
+            if dtype == np.float32 and not np.isfinite(sample).all():
+                raise UsageError(
+                    f"sequence {number}: found NaN or an infinite value; expected finite numbers. Leave the sample out, "
+                    "or mend what made it"
+                )
         self.motion = motion
         self.shape = shape.input
         self._X = X
-        self._read = torch.empty((shape.in_channels, stored, shape.height, shape.width), dtype=torch.uint8)
+        of = torch.float32 if dtype == np.float32 else torch.uint8
+        self._read = torch.empty((shape.in_channels, stored, shape.height, shape.width), dtype=of)
         self._view = self._read.numpy().transpose(1, 2, 3, 0)
 
     def __len__(self) -> int:
         return len(self._X)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """``torch.uint8`` or ``torch.float32``."""
+        return self._read.dtype
+
     def read(self, number: int) -> Tensor:
-        """One sequence as ``uint8`` ``(C, T, H, W)``, channels first in memory, valid until the next is read."""
+        """One sequence as ``(C, T, H, W)`` of their type, channels first in memory, valid until the next is read."""
         np.copyto(self._view, self._X[number])
         return self._read
 
     def resident(self, device: torch.device) -> Tensor:
-        """A copy of all of them on a device, ``uint8`` ``(N, C, T, H, W)``."""
-        copy = torch.empty((len(self), *self._read.shape), dtype=torch.uint8, device=device)
+        """A copy of all of them on a device, ``(N, C, T, H, W)`` of their type."""
+        copy = torch.empty((len(self), *self._read.shape), dtype=self.dtype, device=device)
         for number in range(len(self)):
             copy[number].copy_(self.read(number))
         return copy
+
+
+def _known_type(sample: NDArray[Any]) -> np.dtype[Any]:
+    if sample.dtype not in (np.uint8, np.float32):
+        raise UsageError(f"sequence 0: found values of type {sample.dtype}; expected uint8 (0 to 255) or float32")
+    return sample.dtype
 
 
 def _dims(shape: tuple[int, ...]) -> str:
@@ -201,7 +223,7 @@ class HostBatches:
 
 
 class ResidentBatches:
-    """Batches made on a device from sequences that lie there as ``uint8``; nothing waits for the host."""
+    """Batches made on a device from sequences that lie there as they are stored; nothing waits for the host."""
 
     def __init__(self, resident: Tensor, motion: str, standardisation: Standardisation) -> None:
         self._resident = resident
@@ -232,10 +254,12 @@ def make_batches(samples: Samples, standardisation: Standardisation, device: tor
 
 
 def measure(samples: Samples) -> Standardisation:
-    """Mean and population standard deviation a channel, exact: the sums are of whole numbers.
+    """Mean and population standard deviation a channel: of grey levels exact, as the sums are of whole numbers.
 
     A channel that never changes gets the standard deviation 1, so that it becomes zeros.
     """
+    if samples.dtype == torch.float32:
+        return _measure_floats(samples)
     channels = samples.shape[0]
     total, squares, count = [0] * channels, [0] * channels, 0
     for number in range(len(samples)):
@@ -252,6 +276,28 @@ def measure(samples: Samples) -> Standardisation:
     # Python's whole numbers do not round, so nothing cancels.
     variance = [(q * count - s * s) / count**2 for s, q in zip(total, squares)]
     return Standardisation(mean, tuple(v**0.5 if v > 0 else 1.0 for v in variance))
+
+
+def _measure_floats(samples: Samples) -> Standardisation:
+    """The same of ``float32`` sequences, in ``float64``; samples are joined by their means, so nothing cancels."""
+    mean = squares = np.zeros(samples.shape[0])
+    count = 0
+    for number in range(len(samples)):
+        x = samples.read(number).numpy().astype(np.float64)
+        if samples.motion == "difference":
+            x = x[:, 1:] - x[:, :1]
+        flat = x.reshape(len(x), -1)
+        n = flat.shape[1]
+        own = flat.mean(1)
+        # Chan, Golub and LeVeque 1983.
+        apart = own - mean
+        count += n
+        mean = mean + apart * (n / count)
+        squares = squares + np.square(flat - own[:, None]).sum(1) + np.square(apart) * (n * (count - n) / count)
+    std = np.sqrt(squares / count)
+    # Batches are float32: a smaller deviation would divide by zero there.
+    std = np.where(std > np.finfo(np.float32).tiny, std, 1.0)
+    return Standardisation(tuple(mean.tolist()), tuple(std.tolist()))
 
 
 def encode_labels(
