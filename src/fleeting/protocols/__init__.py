@@ -33,13 +33,16 @@ from fleeting.protocols.kfold import (
     StratifiedKFoldProtocol,
     SubjectKFoldProtocol,
 )
+from fleeting.protocols.megc import CompositeProtocol, HoldoutDatasetProtocol
 from fleeting.protocols.registry import create_protocol, list_protocols, register_protocol
 from fleeting.protocols.source import SourceFolds, SubjectSourceFolds
 
 __all__ = [
+    "CompositeProtocol",
     "CrossDatasetProtocol",
     "CrossDatasetSubjectProtocol",
     "Fold",
+    "HoldoutDatasetProtocol",
     "HoldoutProtocol",
     "IndexArray",
     "KFoldProtocol",

@@ -60,6 +60,8 @@ class Protocol(ABC):
     tests_every_clip_once : whether the test sides of all folds together are the table, each clip once.
     tests_every_class : whether each fold is meant to test every class, so that single folds can be compared.
     noun : what one train/test split is called: a fold of the table, or a split that was drawn by itself.
+    scheme : label scheme that the clips need (:func:`fleeting.datasets.list_schemes`), taken where none is given; ``None``
+        if any labels will do.
     """
 
     name: ClassVar[str]
@@ -67,6 +69,7 @@ class Protocol(ABC):
     tests_every_clip_once: ClassVar[bool] = True
     tests_every_class: ClassVar[bool] = True
     noun: ClassVar[str] = "fold"
+    scheme: ClassVar[str | None] = None
 
     seed: int = field(default=0, kw_only=True)
     label: str = field(default="emotion", kw_only=True)
@@ -99,6 +102,13 @@ class Protocol(ABC):
     def sentence(self) -> str:
         """Say in a few words how the clips are split, as a report prints it."""
         return ""
+
+    def notes(self, table: pd.DataFrame) -> list[str]:
+        """Plain sentences on how ``table`` differs from what the protocol is meant for; often none.
+
+        :func:`~fleeting.protocols.split_notes` passes them on to the run's notes.
+        """
+        return []
 
     def options(self) -> dict[str, Any]:
         """All fields that can be given to :func:`~fleeting.protocols.create_protocol`, JSON-ready."""

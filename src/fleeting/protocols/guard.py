@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fleeting.datasets.composites import people_of
 from fleeting.errors import LeakageError, UsageError
 from fleeting.protocols.base import Fold, IndexArray, Protocol
 
-__all__ = ["check_split", "class_labels", "folds_of", "split_notes", "subject_codes"]
+__all__ = ["check_split", "class_labels", "folds_of", "same_people", "split_notes", "subject_codes"]
 
 _SHOWN = 5
 
@@ -142,7 +143,8 @@ def check_split(
     ------
     LeakageError
         If a side is empty, holds a clip twice or a position outside the table, if both hold the same clip,
-        or if subjects are shared despite the promise. The message names them.
+        or if people are shared despite the promise, be it under the names of two data sets that are known to show the
+        same people. The message names them.
 
     Examples
     --------
@@ -171,7 +173,30 @@ def check_split(
                 f"{'are' if shared.size > 1 else 'is'} also in training: "
                 f"{_listed([names[code] for code in shared])}"
             )
+        # Another camera's or another cut's name does not make another person.
+        pairs = zip(codes.tolist(), table["dataset"].astype(str), table["subject"].astype(str))
+        faces = {code: (people_of(dataset), subject) for code, dataset, subject in set(pairs)}
+        trained = {faces[code]: names[code] for code in np.unique(codes[train_rows]).tolist()}
+        again = [f"{names[code]} is {trained[faces[code]]}" for code in tested.tolist() if faces[code] in trained]
+        if again:
+            raise LeakageError(
+                f"the split promises subject independence but {len(again)} of {tested.size} test subjects "
+                f"{'are' if len(again) > 1 else 'is'} in training under the name of another data set that shows the same "
+                f"people: {_listed(again)}; give one of these data sets only"
+            )
     return train_rows, test_rows
+
+
+def same_people(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Groups of the table's data sets that are known to show the same people; usually none.
+
+    The subsets of SMIC filmed the same people, so a fold that tests one and trains on another is not about strangers.
+    """
+    require_columns(table, ["dataset"])
+    groups: dict[str, list[str]] = {}
+    for name in sorted(set(table["dataset"].astype(str))):
+        groups.setdefault(people_of(name), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
@@ -220,8 +245,8 @@ def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
 def split_notes(protocol: Protocol, table: pd.DataFrame, folds: Sequence[Fold]) -> list[str]:
     """Plain sentences that a reader of the results should know about these folds; often none.
 
-    A class that a fold does not test, because too few subjects show it, makes that fold's figures hard to
-    compare.
+    Those of the protocol itself (:meth:`Protocol.notes`) come first. A class that a fold does not test, because too few
+    subjects show it, makes that fold's figures hard to compare.
 
     Parameters
     ----------
@@ -229,7 +254,7 @@ def split_notes(protocol: Protocol, table: pd.DataFrame, folds: Sequence[Fold]) 
     """
     labels = class_labels(table, protocol.label)
     noun = protocol.noun.capitalize()
-    notes = []
+    notes = list(protocol.notes(table))
     if not protocol.tests_every_class:
         notes.append(f"One {protocol.noun} tests few clips and not every class: only pooled figures can be compared.")
     # In cross-data-set tests the target may not know a class of the source.
