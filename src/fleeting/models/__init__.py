@@ -6,8 +6,11 @@
 """
 
 from fleeting.models import irawan2023 as irawan2023
+from fleeting.models import liong2018 as liong2018
+from fleeting.models import pca_logistic as pca_logistic
 from fleeting.models import reddy2019 as reddy2019
 from fleeting.models import talluri2022 as talluri2022
+from fleeting.models import zhao2007 as zhao2007
 from fleeting.models.direct import DirectModel
 from fleeting.models.registry import ModelInfo, Score, create_model, list_models, model_info, register_model
 from fleeting.models.spec import InputShape, ModelSpec, count_parameters

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 
-__all__ = ["DirectModel"]
+from fleeting.errors import UsageError
+
+__all__ = ["DirectModel", "absent_last", "positive"]
+
+#: The logit of a class that no training sample had, where those of the others sum to 0.
+ABSENT = -50.0
 
 
 class DirectModel(nn.Module):
@@ -32,3 +40,23 @@ class DirectModel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         raise NotImplementedError
+
+
+def absent_last(intercept: Tensor, present: Tensor, n_classes: int) -> Tensor:
+    """Intercepts of all classes from those of the classes that occur; others become practically impossible."""
+    whole = torch.full((n_classes,), ABSENT, dtype=intercept.dtype)
+    whole[present] = intercept
+    return whole
+
+
+def positive(model: str, option: str, value: object) -> float:
+    """An option of a model that must be a positive number.
+
+    Raises
+    ------
+    UsageError
+        Names the model, the option and what was found.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise UsageError(f"{model}: found {option} {value!r}; expected a number above 0")
+    return float(value)
