@@ -205,7 +205,10 @@ def test_kind_and_path(synthetic):
         (["data"], "expected KIND:PATH"),
         (["synthetic:"], "expected KIND:PATH"),
         ([r"C:\data"], "expected KIND:PATH"),
-        (["synthetc:x"], r"did you mean 'synthetic'\? Choose one of: .*casme2, folder, .*samm, .*smic, .*synthetic"),
+        (
+            ["synthetc:x"],
+            r"did you mean 'synthetic'\? Choose one of: .*casme2, flow, folder, .*samm, .*smic, .*synthetic",
+        ),
         (["casme2:/no/such/place"], "no such folder"),
         (["synthetic:/no/such/place"], "fleeting synth /no/such/place"),
         (["folder:/no/such/place"], "no such folder"),

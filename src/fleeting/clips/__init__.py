@@ -1,6 +1,7 @@
 """Clips: one annotated sample each, with its frames read lazily from a folder, a video file or an array."""
 
 from fleeting.clips.clip import Clip, clips_table
+from fleeting.clips.flow import FlowImage
 from fleeting.clips.recording import KINDS, LONGEST_MICRO, Event, Recording, events_table, kind_of
 from fleeting.clips.sources import (
     IMAGE_SUFFIXES,
@@ -23,6 +24,7 @@ __all__ = [
     "ArrayFrames",
     "Clip",
     "Event",
+    "FlowImage",
     "FrameFolder",
     "FrameSlice",
     "FrameSource",

@@ -3,6 +3,7 @@
 from fleeting.datasets.base import Dataset, Problem, WrongFolderError
 from fleeting.datasets.casme2 import Casme2
 from fleeting.datasets.casme_squared import CasmeSquared
+from fleeting.datasets.flow import FlowFolder
 from fleeting.datasets.folder import Folder
 from fleeting.datasets.long import load_recordings
 from fleeting.datasets.recordings import Recordings
@@ -28,6 +29,7 @@ __all__ = [
     "Count",
     "Dataset",
     "Discrepancy",
+    "FlowFolder",
     "Folder",
     "Problem",
     "Recordings",

@@ -8,6 +8,7 @@ from fleeting.clips import Clip
 from fleeting.datasets.base import Dataset, Problem
 from fleeting.datasets.casme2 import Casme2
 from fleeting.datasets.casme_squared import CasmeSquared
+from fleeting.datasets.flow import FlowFolder
 from fleeting.datasets.folder import Folder
 from fleeting.datasets.recordings import Recordings
 from fleeting.datasets.samm import Samm
@@ -119,6 +120,7 @@ def _smic(subset: str) -> Loader:
 
 register_dataset("casme2", Casme2)
 register_dataset("casme-squared", CasmeSquared)
+register_dataset("flow", FlowFolder)
 register_dataset("folder", Folder)
 register_dataset("recordings", Recordings)
 register_dataset("samm", Samm)

@@ -71,6 +71,8 @@ class Recipe(BaseModel):
     motion: Literal["none", "difference"] = "none"
 
     title: ClassVar[str] = ""
+    #: Whether a clip may be an image of precomputed flow (:class:`fleeting.clips.FlowImage`) in the place of frames.
+    takes_flow_images: ClassVar[bool] = False
 
     @property
     def channels(self) -> int:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fleeting.clips import Clip, clips_table
+from fleeting.clips import Clip, FlowImage, clips_table
 from fleeting.errors import ClipReadError, FleetingError, NoFaceError, UsageError
 from fleeting.files import write_atomic, write_json, write_text
 from fleeting.parallel import Progress, map_jobs
@@ -133,6 +133,9 @@ class SequenceStore:
         A clip that cannot become a sequence (no face, unreadable) gives an ``info`` with ``status`` ``"skipped"``
         and a ``reason``; it is not an error.
         """
+        if isinstance(clip.frames, FlowImage) and not self.recipe.takes_flow_images:
+            reason = f"it is precomputed flow, and the recipe {self.recipe.name} needs frames; use the recipe flow"
+            return "", {"status": "skipped", "reason": reason}
         try:
             key = self.key(clip)
         except (ClipReadError, OSError) as exc:
