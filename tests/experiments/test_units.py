@@ -9,7 +9,7 @@ import torch
 
 from fleeting.errors import FleetingError, UsageError
 from fleeting.experiments import runner
-from fleeting.experiments.unit import UnitJob, run_unit
+from fleeting.experiments.unit import Lesson, Side, UnitJob, run_unit
 from fleeting.parallel import available_cores
 from fleeting.training import TrainingConfig
 
@@ -21,23 +21,24 @@ def job(tmp_path):
     for number in range(6):
         paths.append(tmp_path / f"{number}.npy")
         np.save(paths[-1], rng.integers(0, 256, (18, 9, 9, 1), dtype=np.uint8))
-    return UnitJob(
+    clips = Side(tuple(paths), ("a", "b") * 3, tuple(("set", "s", str(number)) for number in range(6)))
+    lesson = Lesson(
         key="fold0",
-        fold=0,
         seed=0,
         folder=tmp_path / "fold0",
-        paths=tuple(paths),
-        labels=("a", "b") * 3,
-        rows=tuple(("set", "s", str(number)) for number in range(6)),
+        side=clips.take(range(4)),
         classes=("a", "b"),
-        train=(0, 1, 2, 3),
-        test=(4, 5),
         model="model_b",
         shape={"n_classes": 2, "n_frames": 18, "height": 9, "width": 9, "in_channels": 1},
         model_options={},
         training=TrainingConfig.for_model("model_b", epochs=1),
         recipe={},
     )
+    return UnitJob(0, lesson, clips.take([4, 5]))
+
+
+def other(job, **changes):
+    return replace(job, lesson=replace(job.lesson, **changes))
 
 
 def test_without_a_number_every_core_gets_units_and_a_card_a_few(job, monkeypatch):
@@ -46,7 +47,7 @@ def test_without_a_number_every_core_gets_units_and_a_card_a_few(job, monkeypatc
         assert runner._processes(jobs, asked) == available_cores()
     assert runner._processes(jobs, 3) == 3
     monkeypatch.setattr(runner, "resolve_device", lambda name: torch.device("cpu" if name == "cpu" else "cuda"))
-    on_the_card = [replace(job, device="auto")] * 99
+    on_the_card = [other(job, device="auto")] * 99
     for asked in (0, None):
         assert runner._processes(jobs, asked) == available_cores()
         assert runner._processes(on_the_card, asked) == runner.UNITS_A_CARD
@@ -57,7 +58,7 @@ def test_without_a_number_every_core_gets_units_and_a_card_a_few(job, monkeypatc
 def test_an_absent_card_is_told_before_processes_start(job, monkeypatch):
     monkeypatch.setattr(runner, "map_jobs", lambda *_, **__: pytest.fail("started"))
     with pytest.raises(UsageError, match="no CUDA device"):
-        runner.run_units([replace(job, device="cuda")], 1, jobs=0)
+        runner.run_units([other(job, device="cuda")], 1, jobs=0)
 
 
 def test_the_longest_units_go_first_when_several_run_at_once(job, monkeypatch):
@@ -68,8 +69,9 @@ def test_the_longest_units_go_first_when_several_run_at_once(job, monkeypatch):
         return iter(())
 
     monkeypatch.setattr(runner, "map_jobs", record)
-    short, longer = replace(job, key="short", train=(0, 1)), replace(job, key="longer")
-    longest = replace(job, key="longest", training=job.training.model_copy(update={"epochs": 9}))
+    lesson = job.lesson
+    short, longer = other(job, key="short", side=lesson.side.take([0, 1])), other(job, key="longer")
+    longest = other(job, key="longest", training=lesson.training.model_copy(update={"epochs": 9}))
     runner.run_units([short, longest, longer], 3, jobs=2)
     assert [one.key for one in seen] == ["longest", "longer", "short"]
     seen.clear()
@@ -83,6 +85,6 @@ def test_a_unit_says_where_and_how_it_was_trained(job):
 
 
 def test_a_sequence_that_was_lost_is_named(job):
-    Path(job.paths[4]).unlink()
+    Path(job.test.paths[0]).unlink()
     with pytest.raises(FleetingError, match=r"4\.npy: cannot be read.*run the same command again"):
         run_unit(job)

@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from fleeting._version import __version__
 from fleeting.app.analyze import analyze
-from fleeting.app.common import config_from, given, observer_on, recipe_from
+from fleeting.app.common import config_from, given, observer_on, recipe_from, selection_from
 from fleeting.app.data import data_app
 from fleeting.app.export import export
 from fleeting.app.long import synth_long
@@ -53,6 +53,23 @@ Store = Annotated[
     Path | None, Parameter(name="--cache", help="Folder of prepared sequences (default: the user's cache folder).")
 ]
 RecipeSpec = Annotated[str, Parameter(help="NAME[,field=value...], as in talluri2022,frames=26,motion=difference.")]
+ModelsRecipe = Annotated[
+    str | None,
+    Parameter(
+        name="--recipe",
+        help="NAME[,field=value...], as in talluri2022,frames=26,motion=difference (default: the model's own).",
+    ),
+]
+Choose = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--choose",
+        negative="",
+        help="Choose on inner folds of the training side, by people: epochs, training.FIELD=v1,v2 or model.OPTION=v1,v2.",
+    ),
+]
+ChooseBy = Annotated[Literal["uf1", "uar", "accuracy"], Parameter(help="The figure that --choose makes large.")]
+InnerFolds = Annotated[int, Parameter(help="Inner folds of --choose.")]
 ModelSpec = Annotated[str, Parameter(name="--model", help="NAME[,option=value...]; `fleeting models` lists them.")]
 
 
@@ -248,7 +265,7 @@ def evaluate(
     *,
     data: Data,
     out: Path,
-    recipe: RecipeSpec = "talluri2022",
+    recipe: ModelsRecipe = None,
     model: ModelSpec = "model_a",
     protocol: str = "stratified-kfold",
     epochs: Epochs = None,
@@ -262,6 +279,9 @@ def evaluate(
     seeds: str = "0",
     watch: bool = False,
     samples: bool = True,
+    choose: Choose = None,
+    choose_by: ChooseBy = "uf1",
+    inner_folds: InnerFolds = 3,
     device: Device = "cpu",
     cache: Store = None,
     jobs: Jobs = 0,
@@ -296,14 +316,17 @@ def evaluate(
     training = given(
         epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
     )
-    config = config_from(data, scheme, recipe, model, motion, classes, training, protocol, seeds, watch, device)
+    selection = selection_from(choose, choose_by, inner_folds)
+    config = config_from(
+        data, scheme, recipe, model, motion, classes, training, protocol, seeds, watch, device, selection
+    )
     with screen.bar() as bars:
         run = run_experiment(
             config,
             out,
             jobs=jobs,
             store=cache,
-            observer=observer_on(screen, bars, config.training.epochs),
+            observer=observer_on(screen, bars, config.epochs_a_unit),
             samples=samples,
         )
     page = render_report(run.path)
@@ -315,7 +338,7 @@ def train(
     *,
     data: Data,
     out: Path,
-    recipe: RecipeSpec = "talluri2022",
+    recipe: ModelsRecipe = None,
     model: ModelSpec = "model_a",
     epochs: Epochs = None,
     learning_rate: Rate = None,
@@ -326,6 +349,9 @@ def train(
     classes: Classes = None,
     scheme: Scheme = None,
     seed: int = 0,
+    choose: Choose = None,
+    choose_by: ChooseBy = "uf1",
+    inner_folds: InnerFolds = 3,
     device: Device = "cpu",
     cache: Store = None,
     jobs: Jobs = 0,
@@ -350,10 +376,13 @@ def train(
         epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, clip_norm=clip_norm
     )
     rule = "stratified-kfold"
-    config = config_from(data, scheme, recipe, model, motion, classes, training, rule, str(seed), False, device)
+    selection = selection_from(choose, choose_by, inner_folds)
+    config = config_from(
+        data, scheme, recipe, model, motion, classes, training, rule, str(seed), False, device, selection
+    )
     with screen.bar() as bars:
         folder = train_on_all(
-            config, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, config.training.epochs)
+            config, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, config.epochs_a_unit)
         )
     screen.show(f"Model: {folder / 'model.safetensors'}")
     screen.dump({"model": str(folder / "model.safetensors")})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fleeting.app.screen import Screen
-from fleeting.app.specs import parse_spec
+from fleeting.app.specs import parse_grid, parse_spec
 from fleeting.errors import UsageError
 
 
@@ -34,7 +34,7 @@ def name_list(text: str, what: str) -> tuple[str, ...]:
 def config_from(
     data: Sequence[str],
     scheme: str | None,
-    recipe: str,
+    recipe: str | None,
     model: str,
     motion: str | None,
     classes: str | None,
@@ -43,13 +43,15 @@ def config_from(
     seeds: str,
     watch: bool,
     device: str,
+    selection: Any = None,
 ) -> Any:
-    """The experiment that an evaluating verb's options describe."""
+    """The experiment that an evaluating verb's options describe; without a recipe, with the model's own."""
     from fleeting.experiments import ExperimentConfig
+    from fleeting.models import model_info
     from fleeting.training import TrainingConfig
 
-    made_by = recipe_from(recipe, motion)
     model_name, options = parse_spec(model)
+    made_by = recipe_from(recipe or model_info(model_name).recipe, motion)
     protocol_name, rule = parse_spec(protocol)
     try:
         numbers = tuple(int(part) for part in name_list(seeds, "seeds"))
@@ -66,8 +68,22 @@ def config_from(
         protocol_options=rule,
         classes=None if classes is None else name_list(classes, "classes"),
         seeds=numbers,
+        selection=selection,
         watch=watch,
         device=device,
+    )
+
+
+def selection_from(choose: Sequence[str] | None, metric: str, folds: int) -> Any:
+    """What ``--choose epochs`` and ``--choose training.learning_rate=0.1,0.01`` ask for; ``None`` if nothing."""
+    from fleeting.experiments import Selection
+
+    if not choose:
+        return None
+    epochs = "epochs" in choose
+    grid = [parse_grid(text, option="--choose") for text in choose if text != "epochs"]
+    return Selection.create(
+        epochs=epochs, grid={name: tuple(values) for name, values in grid}, metric=metric, folds=folds
     )
 
 

@@ -30,7 +30,7 @@ def parse_spec(text: str) -> tuple[str, dict[str, Any]]:
     return name, fields
 
 
-def parse_grid(text: str) -> tuple[str, list[Any]]:
+def parse_grid(text: str, option: str = "--grid") -> tuple[str, list[Any]]:
     """Split ``"training.learning_rate=0.01,0.001"`` into a field and its values.
 
     >>> parse_grid("model.dropout=0.3,0.5")
@@ -38,7 +38,7 @@ def parse_grid(text: str) -> tuple[str, list[Any]]:
     """
     name, equals, values = text.partition("=")
     if not equals or not values:
-        raise UsageError(f"--grid {text!r}: expected OWNER.FIELD=v1,v2, as in training.learning_rate=0.01,0.001")
+        raise UsageError(f"{option} {text!r}: expected OWNER.FIELD=v1,v2, as in training.learning_rate=0.01,0.001")
     return name.strip(), [_value(part.strip()) for part in values.split(",")]
 
 

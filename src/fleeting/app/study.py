@@ -213,7 +213,7 @@ def sweep(
     Parameters
     ----------
     recipe
-        NAME[,field=value...] (default: the definition's, or talluri2022).
+        NAME[,field=value...] (default: the definition's, or the model's own).
     model
         NAME[,option=value...] (default: the definition's, or model_a).
     protocol
@@ -240,7 +240,7 @@ def sweep(
     config = config_from(
         data,
         scheme or shipped.get("scheme"),
-        recipe or shipped.get("recipe", "talluri2022"),
+        recipe or shipped.get("recipe"),
         model or shipped.get("model", "model_a"),
         motion,
         classes,

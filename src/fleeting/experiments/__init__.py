@@ -15,11 +15,13 @@ from fleeting.experiments.runner import (
     run_units,
     train_on_all,
 )
+from fleeting.experiments.selection import Candidate, Selection
 from fleeting.experiments.sweep import Grid, plan_sweep, run_sweep
 from fleeting.experiments.unit import UnitJob, run_unit
 
 __all__ = [
     "Begun",
+    "Candidate",
     "Collection",
     "Conducted",
     "ExperimentConfig",
@@ -28,6 +30,7 @@ __all__ = [
     "PlannedRun",
     "Prepared",
     "RunFolder",
+    "Selection",
     "Unit",
     "UnitJob",
     "aggregate",

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
+from fleeting.experiments.selection import Selection
 from fleeting.sequences import Recipe, recipe_from_dict
 from fleeting.training import TrainingConfig
 
@@ -28,7 +29,9 @@ class ExperimentConfig(BaseModel):
         options, such as ``{"folds": 5, "seed": 0}``.
     classes : emotions to keep, in order; ``None`` for all that occur.
     seeds : each fold is trained once for each.
-    watch : record the test clips' loss and accuracy after each epoch. It is only shown, never used to choose.
+    selection : what each unit chooses on an inner split of its training side; ``None`` to choose nothing, which is to
+        take the weights after the last epoch.
+    watch : record the test clips' loss, accuracy and answers after each epoch. It is only shown, never used to choose.
     device : ``"cpu"``, ``"cuda"`` or ``"auto"``.
     """
 
@@ -44,6 +47,7 @@ class ExperimentConfig(BaseModel):
     protocol_options: dict[str, Any] = Field(default_factory=dict)
     classes: tuple[str, ...] | None = None
     seeds: tuple[int, ...] = (0,)
+    selection: Selection | None = None
     watch: bool = False
     device: str = "cpu"
 
@@ -56,6 +60,11 @@ class ExperimentConfig(BaseModel):
     def fitted_training(self) -> TrainingConfig:
         """The training with the recipe's motion, which is the one that counts."""
         return self.training.model_copy(update={"motion": self.recipe.motion})
+
+    @property
+    def epochs_a_unit(self) -> int:
+        """Epochs of all trainings of a unit together, at the most."""
+        return self.training.epochs * (1 if self.selection is None else 1 + self.selection.trainings)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
-from fleeting.experiments.unit import OnEpoch, UnitJob, fit, run_unit
+from fleeting.experiments.selection import NOTHING_CHOSEN
+from fleeting.experiments.unit import Lesson, OnEpoch, Side, UnitJob, fit, run_unit
 from fleeting.files import write_atomic, write_csv
 from fleeting.models import create_model, model_info
 from fleeting.parallel import Progress, map_jobs, resolve_jobs
@@ -270,6 +271,7 @@ def begin(
             "seeds": list(config.seeds),
             "device": config.device,
             "watch": config.watch,
+            "selection": _selection(config),
         },
         "classes": list(classes),
         "units": [
@@ -314,6 +316,10 @@ def _unit(
         "train": [[sequences.keys[i], str(labels[i])] for i in train],
         "test": [[sequences.keys[i], str(labels[i])] for i in test],
     }
+    if config.selection is not None:
+        content["selection"] = config.selection.model_dump(mode="json")
+        # The inner split goes by people.
+        content["people"] = [f"{sequences.clips[i].dataset}/{sequences.clips[i].subject}" for i in train]
     return Unit(
         unit_key(fold, seed, content | {"seed": seed}),
         fold,
@@ -331,30 +337,45 @@ def _job(
     run: RunFolder,
     unit: Unit,
 ) -> UnitJob:
-    return UnitJob(
+    paths, labels = sequences.paths(), sequences.labels()
+
+    def side(positions: tuple[int, ...]) -> Side:
+        clips = [sequences.clips[i] for i in positions]
+        return Side(
+            tuple(paths[i] for i in positions),
+            tuple(str(labels[i]) for i in positions),
+            tuple((clip.dataset, clip.subject, clip.name) for clip in clips),
+        )
+
+    test = side(unit.test)
+    lesson = Lesson(
         key=unit.key,
-        fold=unit.fold,
         seed=unit.seed,
         folder=run.unit_folder(unit.key),
-        paths=tuple(sequences.paths()),
-        labels=tuple(str(label) for label in sequences.labels()),
-        rows=tuple((clip.dataset, clip.subject, clip.name) for clip in sequences.clips),
+        side=side(unit.train),
         classes=classes,
-        train=unit.train,
-        test=unit.test,
         model=config.model,
         shape=shape,
         model_options=config.model_options,
         training=config.fitted_training,
         recipe=config.recipe.model_dump(mode="json"),
-        watch=config.watch,
+        selection=config.selection,
         device=config.device,
         extra={
             "data": list(config.data),
             "fps": _typical_fps(sequences.clips),
-            "test_subjects": sorted({f"{c.dataset}/{c.subject}" for c in (sequences.clips[i] for i in unit.test)}),
+            # Who must not be shown to the model as if they were strangers; names only.
+            "test_subjects": test.subjects(),
         },
     )
+    return UnitJob(unit.fold, lesson, test, watch=config.watch)
+
+
+def _selection(config: ExperimentConfig) -> dict[str, Any]:
+    rule = config.selection
+    if rule is None:
+        return {"sentence": NOTHING_CHOSEN}
+    return {"sentence": rule.sentence(), **rule.model_dump(mode="json")}
 
 
 def _typical_fps(clips: Sequence[Clip]) -> float | None:
@@ -516,7 +537,7 @@ def run_units(
     parallel = min(jobs, len(todo)) > 1
     if parallel:
         # The longest first, so that no core is left with one of them at the end.
-        todo = sorted(todo, key=lambda job: len(job.train) * job.training.epochs, reverse=True)
+        todo = sorted(todo, key=lambda job: job.cost, reverse=True)
     with _listening(observer.epoch, parallel) as events:
         for done, (_, result) in enumerate(
             map_jobs(_run_in_worker, todo, jobs=jobs, initializer=_start_worker, initargs=(events,)), start=1
@@ -532,7 +553,7 @@ def run_units(
 
 
 def _processes(todo: Sequence[UnitJob], jobs: int | None) -> int:
-    if not jobs and any(resolve_device(device).type == "cuda" for device in {job.device for job in todo}):
+    if not jobs and any(resolve_device(device).type == "cuda" for device in {job.lesson.device for job in todo}):
         return UNITS_A_CARD
     return resolve_jobs(jobs)
 
@@ -565,9 +586,8 @@ def train_on_all(
     if (folder / "run.json").exists():
         raise UsageError(f"{folder}: holds a run; choose another --out for the model")
     everything = tuple(range(len(sequences)))
-    unit = Unit("all", 0, config.seeds[0], everything, everything[:1])
+    unit = Unit("all", 0, config.seeds[0], everything, ())
     job = _job(config, classes, _shape(config.recipe, len(classes)), sequences, RunFolder(folder), unit)
     observer.say(f"Training on {len(sequences)} clips")
-    job = replace(job, folder=folder, watch=False, extra={**job.extra, "test_subjects": []})
-    fit(job, observer.epoch)
+    fit(replace(job.lesson, folder=folder), observer.epoch)
     return folder
