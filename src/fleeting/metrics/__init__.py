@@ -8,7 +8,10 @@
 
 from __future__ import annotations
 
+from fleeting.metrics.challenge_log import challenge_classes, read_challenge_log, write_challenge_log
+from fleeting.metrics.composite import composite_scores, fold_means
 from fleeting.metrics.intervals import Interval, bootstrap_interval
+from fleeting.metrics.paired import PairedTest, paired_permutation_test
 from fleeting.metrics.scores import (
     METRICS,
     Majority,
@@ -31,17 +34,24 @@ __all__ = [
     "METRICS",
     "Interval",
     "Majority",
+    "PairedTest",
     "SpottingCount",
     "SpottingScore",
     "accuracy",
     "bootstrap_interval",
+    "challenge_classes",
+    "composite_scores",
     "confusion_matrix",
+    "fold_means",
     "interval_iou",
     "majority_accuracy",
     "match_intervals",
+    "paired_permutation_test",
+    "read_challenge_log",
     "score_all",
     "score_spotting",
     "scores_by",
     "uar",
     "uf1",
+    "write_challenge_log",
 ]
