@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from fleeting.errors import UsageError
-from fleeting.experiments import ExperimentConfig, evaluate
+from fleeting.experiments import ExperimentConfig, begin, evaluate
 
 
 def _changed(config, **changes):
@@ -34,3 +34,21 @@ def test_a_misspelt_option_is_told_before_anything_is_prepared(small_config, tmp
     config = _changed(small_config, protocol="holdout", protocol_options={"test_sizes": 0.3}, data=("folder:nowhere",))
     with pytest.raises(UsageError, match="did you mean 'test_size'"):
         evaluate(config, tmp_path / "run")
+
+
+def test_a_blind_protocol_refuses_to_watch(small_config, tmp_path):
+    config = _changed(small_config, protocol="cde", protocol_options={}, watch=True)
+    with pytest.raises(
+        UsageError, match=r"'cde' never looks at test clips before training has ended.*leave --watch out"
+    ):
+        begin(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_protocol_brings_its_label_scheme(small_config, tmp_path):
+    config = _changed(small_config, protocol="cde", protocol_options={}, classes=None)
+    begun = begin(config, tmp_path / "run", store=tmp_path / "store", samples=False)
+    assert begun.n_units == 6
+    run = begun.run.read()
+    assert run["classes"] == ["negative", "positive", "surprise"] and run["config"]["scheme"] == "megc2019"
+    assert any("composite" in note for note in run["notes"])

@@ -149,7 +149,7 @@ class Collection:
         begun: dict[str, Begun] = {}
         for plan in planned:
             config = plan.config
-            key = (config.data, config.scheme, config.classes, config.recipe)
+            key = (config.data, config.fitted_scheme, config.classes, config.recipe)
             if key not in shared:
                 shared[key] = prepare_clips(config, store=store, jobs=jobs, observer=observer)
             begun[plan.name] = begin(

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
 from fleeting.experiments.selection import Selection
+from fleeting.protocols import create_protocol
 from fleeting.sequences import Recipe, recipe_from_dict
 from fleeting.training import TrainingConfig
 
@@ -20,8 +21,8 @@ class ExperimentConfig(BaseModel):
     Parameters
     ----------
     data : data sets as ``KIND:PATH``; several make a composite.
-    scheme : label scheme that names the clips' emotions (:func:`fleeting.datasets.list_schemes`); ``None`` keeps the
-        data sets' own labels.
+    scheme : label scheme that names the clips' emotions (:func:`fleeting.datasets.list_schemes`); ``None`` takes the
+        protocol's, and keeps the data sets' own labels if it has none.
     recipe : how a clip becomes a sequence.
     model, model_options : a name of :func:`fleeting.models.list_models`, and its own options.
     training : optimiser, epochs and so on; its ``motion`` follows the recipe's.
@@ -60,6 +61,11 @@ class ExperimentConfig(BaseModel):
     def fitted_training(self) -> TrainingConfig:
         """The training with the recipe's motion, which is the one that counts."""
         return self.training.model_copy(update={"motion": self.recipe.motion})
+
+    @property
+    def fitted_scheme(self) -> str | None:
+        """The scheme that counts: the one that was given, else the protocol's."""
+        return self.scheme or create_protocol(self.protocol, **self.protocol_options).scheme
 
     @property
     def epochs_a_unit(self) -> int:

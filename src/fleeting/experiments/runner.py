@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,11 +113,12 @@ def prepare_clips(
             else:
                 notes.append(f"{problem}.")
     clips = list(clips)
-    if config.scheme is not None:
-        dropped = len(left_out(clips, config.scheme))
-        clips = list(apply_scheme(clips, config.scheme))
+    scheme = config.fitted_scheme
+    if scheme is not None:
+        dropped = len(left_out(clips, scheme))
+        clips = list(apply_scheme(clips, scheme))
         if dropped:
-            notes.append(f"{dropped} clips have no label in the scheme {config.scheme} and were left out.")
+            notes.append(f"{dropped} clips have no label in the scheme {scheme} and were left out.")
     if not clips:
         raise UsageError(f"no clips in {', '.join(config.data) or 'what was given'}; expected annotated clips")
     repeated = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
@@ -238,6 +239,11 @@ def begin(
     # A misspelt option or an absent card is to be told before sequences are made for minutes.
     protocol = create_protocol(config.protocol, **config.protocol_options)
     device_for(config.training, config.device)
+    if config.watch and protocol.blind:
+        raise UsageError(
+            f"protocol {protocol.name!r} never looks at test clips before training has ended, so they cannot be watched; "
+            "leave --watch out, or watch under another protocol, such as subject-kfold"
+        )
     prepared = prepared or prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
     table = sequences.table()
@@ -256,7 +262,7 @@ def begin(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": {
             "data": list(config.data),
-            "scheme": config.scheme,
+            "scheme": config.fitted_scheme,
             "recipe": config.recipe.model_dump(mode="json"),
             "recipe_hash": sequences.store.folder.name,
             "model": {
@@ -265,6 +271,7 @@ def begin(
                 **_source(config),
                 "shape": shape,
                 "n_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+                "published": _published(config),
             },
             "training": config.fitted_training.model_dump(mode="json"),
             "protocol": protocol.describe(),
@@ -369,6 +376,11 @@ def _job(
         },
     )
     return UnitJob(unit.fold, lesson, test, watch=config.watch)
+
+
+def _published(config: ExperimentConfig) -> list[dict[str, Any]]:
+    """What papers report of this network on the composite, for the page to print beside the measured figures."""
+    return [asdict(score) for score in model_info(config.model).published]
 
 
 def _selection(config: ExperimentConfig) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Protocol(ABC):
     noun : what one train/test split is called: a fold of the table, or a split that was drawn by itself.
     scheme : label scheme that the clips need (:func:`fleeting.datasets.list_schemes`), taken where none is given; ``None``
         if any labels will do.
+    blind : whether test clips must not even be watched while a network trains.
     """
 
     name: ClassVar[str]
@@ -70,6 +71,7 @@ class Protocol(ABC):
     tests_every_class: ClassVar[bool] = True
     noun: ClassVar[str] = "fold"
     scheme: ClassVar[str | None] = None
+    blind: ClassVar[bool] = False
 
     seed: int = field(default=0, kw_only=True)
     label: str = field(default="emotion", kw_only=True)

@@ -51,6 +51,7 @@ class CompositeProtocol(LeaveOneSubjectOutProtocol):
 
     name: ClassVar[str] = "cde"
     scheme: ClassVar[str | None] = SCHEME
+    blind: ClassVar[bool] = True
 
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
         """Yield a fold for each subject, in the order of data set and subject."""
@@ -88,6 +89,7 @@ class HoldoutDatasetProtocol(Protocol):
     name: ClassVar[str] = "hde"
     subject_independent: ClassVar[bool] = True
     scheme: ClassVar[str | None] = SCHEME
+    blind: ClassVar[bool] = True
 
     def n_folds(self, table: pd.DataFrame) -> int:
         """Count the data sets."""
