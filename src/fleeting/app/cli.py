@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from fleeting._version import __version__
 from fleeting.app.analyze import analyze
 from fleeting.app.common import config_from, given, observer_on, recipe_from, selection_from
+from fleeting.app.compare import compare
 from fleeting.app.data import data_app
 from fleeting.app.export import export
 from fleeting.app.long import synth_long
@@ -41,6 +42,7 @@ app.command(sweep, sort_key=5.2)
 app.command(spot, sort_key=4.8)
 app.command(benchmark_spotting, sort_key=5.3)
 app.command(analyze, sort_key=5.1)
+app.command(compare, sort_key=6.1)
 app.command(export, sort_key=6.2)
 
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]

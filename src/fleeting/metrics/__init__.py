@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from fleeting.metrics.challenge_log import challenge_classes, read_challenge_log, write_challenge_log
+from fleeting.metrics.comparison import compare_methods
 from fleeting.metrics.composite import composite_scores, fold_means
 from fleeting.metrics.intervals import Interval, bootstrap_interval
 from fleeting.metrics.paired import PairedTest, paired_permutation_test
@@ -40,6 +41,7 @@ __all__ = [
     "accuracy",
     "bootstrap_interval",
     "challenge_classes",
+    "compare_methods",
     "composite_scores",
     "confusion_matrix",
     "fold_means",
