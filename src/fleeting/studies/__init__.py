@@ -2,20 +2,24 @@
 
 from fleeting.studies.base import Study, StudyResult, list_studies, look_alikes, register_study, run_study
 from fleeting.studies.irawan2023 import Irawan2023
+from fleeting.studies.leakage import LEAKAGE_PARTS, best_test_epochs, run_leakage
 from fleeting.studies.published import published
 from fleeting.studies.sweeps import list_sweeps, sweep_definition
 from fleeting.studies.talluri2022 import Talluri2022
 
 __all__ = [
+    "LEAKAGE_PARTS",
     "Irawan2023",
     "Study",
     "StudyResult",
     "Talluri2022",
+    "best_test_epochs",
     "list_studies",
     "list_sweeps",
     "look_alikes",
     "published",
     "register_study",
+    "run_leakage",
     "run_study",
     "sweep_definition",
 ]
