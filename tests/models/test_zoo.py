@@ -241,7 +241,8 @@ def layer_outputs(model, x):
 
 def test_no_network_is_left_out():
     ours = [name for name in list_models() if registry._BUILDERS[name].__module__.startswith("fleeting.models")]
-    assert sorted(ZOO) == ours
+    # Those that are fitted at once have a test file of their own.
+    assert sorted(ZOO) == [name for name in ours if model_info(name).training.get("optimizer") != "none"]
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fleeting.errors import FleetingError, MissingExtraError, UsageError
-from fleeting.models import create_model, list_models
+from fleeting.models import DirectModel, create_model, list_models
 from fleeting.training import TrainingConfig, export_onnx, load_model, save_model
 from fleeting.training.collapse import CollapseReport
 from fleeting.training.data import Standardisation
@@ -32,6 +32,9 @@ def untrained(name: str, motion: str, channels: int = 1, seed: int = 0) -> Train
     for key, value in model.named_buffers():
         if "running" in key:
             value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+    if isinstance(model, DirectModel):
+        x = torch.randn((12, *model.spec.shape.input), generator=generator)
+        model.fit_direct(x, torch.arange(12) % 3, weights=torch.ones(3), seed=seed)
     return TrainingResult(
         model=model,
         classes=("happy", "disgust", "surprise"),

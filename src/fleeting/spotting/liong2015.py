@@ -12,8 +12,8 @@ import numpy as np
 
 from fleeting.errors import UsageError
 from fleeting.faces import Box
+from fleeting.motion.lbp import histogram_distance, lbp_codes, lbp_histogram
 from fleeting.spotting.course import ApexSpot, smooth, smoothing_width, spot_in
-from fleeting.spotting.lbp import histogram_distance, lbp_codes, lbp_histogram
 from fleeting.spotting.places import eyes_and_mouth
 from fleeting.spotting.registry import register_spotter
 

@@ -15,8 +15,8 @@ import numpy as np
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.faces import Box, face_mask
 from fleeting.motion import dense_flow, main_direction, remove_head_motion
+from fleeting.motion.lbp import histogram_distance, lbp_codes, lbp_histogram
 from fleeting.spotting.course import ApexSpot, smooth, smoothing_width, spot_in
-from fleeting.spotting.lbp import histogram_distance, lbp_codes, lbp_histogram
 from fleeting.spotting.places import MEASURING_POINTS, boxes_around
 from fleeting.spotting.registry import register_spotter
 

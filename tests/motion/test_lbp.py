@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleeting.errors import UsageError
-from fleeting.spotting.lbp import histogram_distance, lbp_codes, lbp_histogram, uniform_labels
+from fleeting.motion.lbp import histogram_distance, lbp_codes, lbp_histogram, uniform_labels
 
 
 def _slow_codes(image, radius):

@@ -16,7 +16,7 @@ from fleeting.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["histogram_distance", "lbp_codes", "lbp_histogram", "uniform_labels"]
+__all__ = ["histogram_distance", "lbp_codes", "lbp_histogram", "plane_codes", "uniform_labels"]
 
 NEIGHBOURS = 8
 
@@ -46,19 +46,39 @@ def lbp_codes(image: NDArray[np.uint8], radius: int = 1) -> NDArray[np.uint8]:
             f"local binary patterns need a grey uint8 image and a radius of at least 1; found {image.dtype} "
             f"{image.shape} and {radius}"
         )
-    height, width = image.shape
-    border = radius + 1
-    padded = np.pad(image, border, mode="edge").astype(np.float32)
-    centre = image.astype(np.float32)
-    codes = np.zeros(image.shape, np.uint8)
+    return plane_codes(image, (0, 1), (radius, radius))
+
+
+def plane_codes(volume: NDArray[np.uint8], axes: tuple[int, int], radii: tuple[int, int]) -> NDArray[np.uint8]:
+    """The patterns of all planes that two axes of an array span, as :func:`lbp_codes` of each.
+
+    Parameters
+    ----------
+    volume : ``uint8`` of any shape.
+    axes : the one that points down in the plane, then the one that points to the right.
+    radii : of the ellipse on which the neighbours lie, along each, at least 1.
+
+    Returns
+    -------
+    ``uint8`` like ``volume``.
+    """
+    down, right = axes
+    borders = [0] * volume.ndim
+    borders[down], borders[right] = radii[0] + 1, radii[1] + 1
+    padded = np.pad(volume, [(border, border) for border in borders], mode="edge").astype(np.float32)
+    centre = volume.astype(np.float32)
+    codes = np.zeros(volume.shape, np.uint8)
 
     def moved(dy: int, dx: int) -> NDArray[np.float32]:
-        return padded[border + dy : border + dy + height, border + dx : border + dx + width]
+        start = list(borders)
+        start[down] += dy
+        start[right] += dx
+        return padded[tuple(slice(first, first + size) for first, size in zip(start, volume.shape))]
 
     for p in range(NEIGHBOURS):
         angle = 2 * np.pi * p / NEIGHBOURS
         # Rounding keeps neighbours that lie on a pixel on it.
-        y, x = round(-radius * np.sin(angle), 6), round(radius * np.cos(angle), 6)
+        y, x = round(-radii[0] * np.sin(angle), 6), round(radii[1] * np.cos(angle), 6)
         y0, x0 = int(np.floor(y)), int(np.floor(x))
         fy, fx = np.float32(y - y0), np.float32(x - x0)
         value = moved(y0, x0) * (1 - fy) * (1 - fx)
