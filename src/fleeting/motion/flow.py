@@ -192,3 +192,35 @@ def optical_strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
     vy, vx = np.gradient(v)
     shear = 0.5 * (uy + vx)
     return np.asarray(np.sqrt(ux**2 + vy**2 + 2 * shear**2), dtype=np.float32)
+
+
+def flow_channels(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Flow and its strain as the three channels that networks are shown: ``(H, W, 3)``, u, v and strain.
+
+    Parameters
+    ----------
+    flow : ``(H, W, 2)`` in pixels; the strain has no unit.
+    """
+    return np.dstack([flow, optical_strain(flow)]).astype(np.float32)
+
+
+def min_max_channels(field: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Each channel stretched to 0..255 by its own least and greatest value, as the flow of the MEGC2019 composite is.
+
+    Where nothing moved lies at another grey level in each image, and how far it moved is lost. A channel that is the
+    same everywhere becomes 0.
+
+    Parameters
+    ----------
+    field : ``(H, W, C)``, finite.
+
+    Examples
+    --------
+    >>> min_max_channels(np.array([[[-1.0, 7.0], [0.0, 7.0], [3.0, 7.0]]]))[0].tolist()
+    [[0, 0], [64, 0], [255, 0]]
+    """
+    values = field.astype(np.float64)
+    low = values.min((0, 1))
+    spread = values.max((0, 1)) - low
+    shares = (values - low) / np.where(spread > 0, spread, 1.0)
+    return np.asarray(np.rint(shares * 255), dtype=np.uint8)

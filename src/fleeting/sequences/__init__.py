@@ -1,5 +1,6 @@
 """Sequences: what a recipe makes of a clip, and the store that keeps it."""
 
+from fleeting.sequences.flow import Flow
 from fleeting.sequences.irawan2023 import Irawan2023
 from fleeting.sequences.recipe import (
     BuiltSequence,
@@ -19,6 +20,7 @@ from fleeting.sequences.windows import apex_window, initial_window
 
 __all__ = [
     "BuiltSequence",
+    "Flow",
     "FrameView",
     "Irawan2023",
     "Recipe",

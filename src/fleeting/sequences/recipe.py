@@ -208,6 +208,8 @@ def recipe_from_dict(fields: Mapping[str, Any]) -> Recipe:
 def _explain(error: ValidationError, cls: type[Recipe]) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
+    if not name:
+        return first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         known = [field for field in cls.model_fields if field != "name"]
         return f"no field {name!r}; its fields are: {', '.join(known)}"

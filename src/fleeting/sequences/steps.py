@@ -39,12 +39,14 @@ class Step:
     images : ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)`` or ``(H, W, 1)``; one for each frame that is shown.
     captions : what each image is.
     sequence : whether these are the frames of the finished sequence.
+    changes : of a sequence, whether a row below shows what changed since its first frame.
     """
 
     title: str
     images: tuple[NDArray[np.uint8], ...]
     captions: tuple[str, ...] = ()
     sequence: bool = False
+    changes: bool = True
 
 
 def boxed(image: NDArray[np.uint8], detector: FaceDetector) -> NDArray[np.uint8]:
@@ -146,7 +148,8 @@ class _Page:
         self.shown = [*range(extra), *(index + extra for index in indexes)]
         self.strip_aspects = [_aspect(sequence.images[0])] * len(self.shown)
         self.strip_height = self._fitting(self.strip_aspects, 1.7)
-        self.height = 0.75 + self.rows * (self.stage_height + _GAP) + 0.35 + 2 * (self.strip_height + _GAP) + 0.35
+        strips = 1 + sequence.changes
+        self.height = 0.75 + self.rows * (self.stage_height + _GAP) + 0.35 + strips * (self.strip_height + _GAP) + 0.35
 
     @staticmethod
     def _fitting(aspects: Sequence[float], most: float) -> float:
@@ -157,7 +160,10 @@ class _Page:
         for row in range(self.rows):
             for column, axes in enumerate(self._row(figure, top, self.stage_height, self.aspects)):
                 step = self.stages[column]
-                _show(axes, step.images[min(row, len(step.images) - 1)])
+                if row >= len(step.images):
+                    axes.set_axis_off()
+                    continue
+                _show(axes, step.images[row])
                 if row == 0:
                     axes.set_title(f"{column + 1}  {step.title}", fontsize=9, color=_INK)
                 if column == 0 and row < len(step.captions):
@@ -172,6 +178,9 @@ class _Page:
             axes.set_title(captions[index], fontsize=8, color=_RED if is_apex else _INK)
             if index == self.shown[0]:
                 axes.set_ylabel(f"{len(self.stages) + 1}  {self.sequence.title}", fontsize=9, color=_INK)
+        figure.text(0.5, 1 - 0.28 / self.height, title, ha="center", fontsize=12, color=_INK)
+        if not self.sequence.changes:
+            return
         top += self.strip_height + _GAP
         reference = _three(self.sequence.images[0])
         for index, axes in zip(self.shown, self._row(figure, top, self.strip_height, self.strip_aspects)):
@@ -182,7 +191,6 @@ class _Page:
             f"Numbers are frames of the clip. Last row: what changed since the {since} frame, lighter in red, darker "
         )
         figure.text(0.5, 0.12 / self.height, f"{foot}in blue.", ha="center", fontsize=8, color="#666666")
-        figure.text(0.5, 1 - 0.28 / self.height, title, ha="center", fontsize=12, color=_INK)
 
     def _row(self, figure: Any, top: float, height: float, aspects: Sequence[float]) -> list[Any]:
         left = (_WIDTH - height * sum(aspects) - _GAP * (len(aspects) - 1)) / 2

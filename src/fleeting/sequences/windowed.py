@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fleeting.clips import Clip
     from fleeting.faces import FaceDetector, Reference
 
-__all__ = ["FrameView", "WindowedRecipe", "grey", "ordinal"]
+__all__ = ["FrameView", "WindowedRecipe", "gap_notes", "grey", "inside", "ordinal"]
 
 # A clip with more unreadable frames than this says nothing reliable about motion.
 MAX_UNREADABLE_SHARE = 0.25
@@ -210,10 +210,10 @@ class WindowedRecipe(Recipe):
         return [*grown, "The network sees each frame's difference from the onset frame (the paper: the frames)."]
 
     def _plan(self, clip: Clip, detector: FaceDetector) -> _Plan:
-        notes = _gap_notes(clip)
+        notes = gap_notes(clip)
         length = len(clip.frames)
-        onset = _inside(clip.onset, length, "onset", notes)
-        apex = _inside(clip.apex, length, "apex", notes)
+        onset = inside(clip.onset, length, "onset", notes)
+        apex = inside(clip.apex, length, "apex", notes)
         spot_it = apex is None and self.window == "apex" and self.missing_apex == "spotted"
         reference = None
         if self.needs_face or spot_it:
@@ -234,7 +234,7 @@ class WindowedRecipe(Recipe):
             else:
                 apex = length // 2
         if self.interpolation == "tim":
-            offset = _inside(clip.offset, length, "offset", notes)
+            offset = inside(clip.offset, length, "offset", notes)
             if offset is None and self.window == "apex" and apex is not None and apex > (onset or 0):
                 offset = min(length - 1, 2 * apex - (onset or 0))
                 notes.append(
@@ -323,7 +323,7 @@ class WindowedRecipe(Recipe):
         return {int(index): frame for index, frame in zip(indexes, made, strict=True)}
 
 
-def _gap_notes(clip: Clip) -> list[str]:
+def gap_notes(clip: Clip) -> list[str]:
     """Numbers that are missing from a folder of frames: time jumps there, which looks like motion."""
     gaps = [f"{first}" if first == last else f"{first}-{last}" for first, last in getattr(clip.frames, "gaps", [])]
     if not gaps:
@@ -332,7 +332,8 @@ def _gap_notes(clip: Clip) -> list[str]:
     return [f"frames numbered {', '.join(gaps[:5])}{more} are missing on disk"]
 
 
-def _inside(index: int | None, length: int, what: str, notes: list[str]) -> int | None:
+def inside(index: int | None, length: int, what: str, notes: list[str]) -> int | None:
+    """An annotated index that lies in the clip; the last frame, and a note, where it does not."""
     if index is None or index < length:
         return index
     notes.append(f"the annotated {what} is frame {index}, past the last of {length} frames on disk, which is used")
