@@ -17,6 +17,7 @@ from fleeting.app.common import config_from, given, observer_on, recipe_from, se
 from fleeting.app.compare import compare
 from fleeting.app.data import data_app
 from fleeting.app.export import export
+from fleeting.app.flow import flow_folder
 from fleeting.app.long import synth_long
 from fleeting.app.screen import Screen
 from fleeting.app.spot import benchmark_spotting, spot
@@ -38,6 +39,7 @@ app = App(
 app.command(data_app)
 app.command(study_app)
 app.command(synth_long, sort_key=1.2)
+app.command(flow_folder, sort_key=2.2)
 app.command(sweep, sort_key=5.2)
 app.command(spot, sort_key=4.8)
 app.command(benchmark_spotting, sort_key=5.3)

@@ -1,6 +1,7 @@
 """Sequences: what a recipe makes of a clip, and the store that keeps it."""
 
 from fleeting.sequences.flow import Flow
+from fleeting.sequences.flow_folder import FlowFolderSummary, write_flow_folder
 from fleeting.sequences.irawan2023 import Irawan2023
 from fleeting.sequences.recipe import (
     BuiltSequence,
@@ -21,6 +22,7 @@ from fleeting.sequences.windows import apex_window, initial_window
 __all__ = [
     "BuiltSequence",
     "Flow",
+    "FlowFolderSummary",
     "FrameView",
     "Irawan2023",
     "Recipe",
@@ -44,4 +46,5 @@ __all__ = [
     "recipe_from_dict",
     "register_recipe",
     "strip_indexes",
+    "write_flow_folder",
 ]

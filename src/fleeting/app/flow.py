@@ -1,0 +1,71 @@
+"""``fleeting flow-folder``: the flow of clips as images and a table, as it circulates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from fleeting.app.screen import Screen
+from fleeting.errors import FleetingError
+
+
+def flow_folder(
+    out: Path,
+    *,
+    data: Annotated[
+        list[str], Parameter(name="--data", negative="", help="A data set as KIND:PATH; several make a composite.")
+    ],
+    method: Literal["dis", "farneback", "tvl1"] = "dis",
+    size: int = 28,
+    head: Literal["kept", "removed"] = "kept",
+    cache: Annotated[
+        Path | None, Parameter(name="--cache", help="Folder of prepared sequences (default: the user's cache folder).")
+    ] = None,
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")] = 0,
+    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+) -> None:
+    """Compute optical flow from onset to apex of each clip, and write images and a table as those of MEGC2019 circulate.
+
+    What it writes is read by --data flow:OUT. Asking again for the same does only what is missing.
+
+    Example: fleeting flow-folder flow --data synthetic:clips
+
+    Parameters
+    ----------
+    out
+        Folder to write: a PNG a clip, and flow.csv.
+    method
+        Optical flow by dis, farneback or tvl1 (needs OpenCV's contributed modules, and takes long).
+    size
+        Pixels a side.
+    head
+        Keep the head's own motion, as in what circulates, or have it removed.
+    """
+    from fleeting.datasets import load_with_problems
+    from fleeting.sequences import create_recipe, write_flow_folder
+
+    screen = Screen(quiet, json)
+    recipe: Any = create_recipe("flow", method=method, size=size, head=head)
+    clips, problems = load_with_problems(data)
+    for problem in problems:
+        screen.warn(str(problem))
+    with screen.bar() as bars:
+        made = write_flow_folder(clips, out, recipe=recipe, jobs=jobs, store=cache, progress=bars.step("clips"))
+    for item in made.skipped:
+        screen.warn(f"skipped {item.clip.key}: {item.reason}")
+    counts = ", ".join(f"{name} {label} {count}" for (name, label), count in sorted(made.counts.items()))
+    screen.show(f"{made.n_clips} flow images ({counts or 'none'}), {len(made.skipped)} clips skipped, in {made.folder}")
+    screen.dump(
+        {
+            "folder": str(made.folder),
+            "table": str(made.table),
+            "n_clips": made.n_clips,
+            "counts": [{"dataset": d, "label": label, "count": n} for (d, label), n in sorted(made.counts.items())],
+            "skipped": [{"clip": item.clip.key, "reason": item.reason} for item in made.skipped],
+        }
+    )
+    if not made.n_clips:
+        raise FleetingError("the flow of no clip could be computed; the reasons are above")
