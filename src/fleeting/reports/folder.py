@@ -58,6 +58,7 @@ class UnitData:
     majority_accuracy: float = math.nan
     seconds: float = math.nan
     shared_subjects: tuple[str, ...] = ()
+    selection: dict[str, Any] = field(default_factory=dict)
     predictions: tuple[Prediction, ...] = ()
     history: tuple[dict[str, float], ...] = ()
 
@@ -157,6 +158,7 @@ class _RunReader(FolderReader):
             majority_accuracy=as_number(majority.get("accuracy")),
             seconds=as_number(done.get("seconds")),
             shared_subjects=tuple(sorted(trained & tested)),
+            selection=as_dict(done.get("selection")),
             predictions=tuple(self._predictions(key, fold, seed)),
             history=tuple(
                 {name: as_number(value) for name, value in row.items()}

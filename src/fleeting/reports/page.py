@@ -14,6 +14,8 @@ from fleeting.reports import wording
 from fleeting.reports.analysis_folder import AnalysisData, is_analysis, read_analysis
 from fleeting.reports.analysis_page import analysis_context
 from fleeting.reports.charts import Reference, Series, line_chart
+from fleeting.reports.choices import choice_sentences
+from fleeting.reports.composite import composite_part
 from fleeting.reports.folder import Prediction, RunData, UnitData, read_run
 from fleeting.reports.reading import as_dict, as_list, as_number
 from fleeting.reports.study_folder import StudyData, is_study, read_study
@@ -26,7 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["render_analysis", "render_html", "render_report"]
 
 _COLOURS = 7  # of the palette in style.css
+_MANY = 20  # folds, of which one by one is more than a reader wants to see at once
 _METRICS = ("accuracy", "uf1", "uar")
+_FOLD_MEANS = (
+    "Means of {noun}s average each {noun}’s own figure. F1 and recall are ratios, and a {noun} that lacks a class leaves it "
+    "out, so such a mean can lie far from the pooled figure and is not the challenge’s."
+)
 
 
 def render_report(folder: str | os.PathLike[str]) -> Path:
@@ -112,7 +119,7 @@ def _context(run: RunData) -> dict[str, Any]:
         "recipe_hash": config.get("recipe_hash"),
         "recipe_sentence": wording.recipe_sentence(as_dict(config.get("recipe"))),
         "training": as_dict(config.get("training")),
-        "training_sentence": _training_sentence(as_dict(config.get("training")), as_list(config.get("seeds"))),
+        "training_sentence": _training_sentence(config),
         "data": [str(item) for item in as_list(config.get("data"))],
         "seeds": as_list(config.get("seeds")),
         "device": config.get("device"),
@@ -124,10 +131,13 @@ def _context(run: RunData) -> dict[str, Any]:
         "pooled": pooled,
         "mean": mean,
         "rows": _fold_rows(run),
+        "many": _MANY,
         "finished": finished,
         "many_seeds": len({unit.seed for unit in run.units}) > 1,
         "total_seconds": sum(unit.seconds for unit in finished if math.isfinite(unit.seconds)),
-        "by_dataset": _by_dataset(run, predictions),
+        "choices": choice_sentences(run),
+        "fold_mean_words": _FOLD_MEANS.format(noun=wording.split_noun(run)),
+        "composite": composite_part(run, predictions),
         "no_width": any(pooled.get(f"{m}_low") and pooled[f"{m}_low"] == pooled.get(f"{m}_high") for m in _METRICS),
         "confusion": _confusion(run, classes, predictions),
         "learning": _learning(run, finished),
@@ -214,7 +224,8 @@ def _notes(run: RunData) -> list[str]:
     return list(dict.fromkeys(notes + warnings))
 
 
-def _training_sentence(training: dict[str, Any], seeds: list[Any]) -> str:
+def _training_sentence(config: dict[str, Any]) -> str:
+    training, seeds = as_dict(config.get("training")), as_list(config.get("seeds"))
     parts = []
     if training.get("optimizer"):
         parts.append(
@@ -225,9 +236,9 @@ def _training_sentence(training: dict[str, Any], seeds: list[Any]) -> str:
     if training.get("batch_size"):
         parts.append(f"batches of {wording.value(training['batch_size'])}")
     if training.get("epochs"):
-        parts.append(
-            f"{wording.value(training['epochs'])} epoch{'s' * (training['epochs'] != 1)}, weights of the last one"
-        )
+        epochs = f"{wording.value(training['epochs'])} epoch{'s' * (training['epochs'] != 1)}"
+        stopped = as_dict(config.get("selection")).get("epochs") is True
+        parts.append(f"at most {epochs}" if stopped else f"{epochs}, weights of the last one")
     if seeds:
         parts.append(("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)))
     return "; ".join(parts)
@@ -276,17 +287,6 @@ def _fold_rows(run: RunData) -> list[dict[str, Any]]:
     return [{"unit": unit, "score": scores.get((unit.fold, unit.seed), {})} for unit in run.units]
 
 
-def _by_dataset(run: RunData, predictions: Sequence[Prediction]) -> list[tuple[str, dict[str, Any], float]]:
-    """Name, scores, and the share of the commonest class among the clips tested."""
-    found = as_dict(as_dict(run.summary.get("pooled")).get("by_dataset"))
-    rows = []
-    for name, scores in sorted(found.items()):
-        shown = Counter(one.label for one in predictions if one.dataset == name)
-        commonest = max(shown.values()) / shown.total() if shown else math.nan
-        rows.append((name, as_dict(scores), commonest))
-    return rows
-
-
 def _confusion(run: RunData, classes: list[str], predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     """Counted from the predictions that the page lists, so that the two cannot disagree."""
     if not predictions:
@@ -327,8 +327,16 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
         }
         for index, unit in enumerate(units)
     ]
+    shown = legend
+    if len(units) > _MANY:
+        # They look alike, so they need no line each.
+        shown = [
+            {"name": f"Each {split}{words}", "style": style}
+            for style, words in (("many", ""), ("many collapsed", " that collapsed"))
+            if any(item["style"] == style for item in legend)
+        ]
     if len(units) > 1:
-        legend.append({"name": "Mean", "style": "mean"})
+        shown = [*shown, {"name": "Mean", "style": "mean"}]
     charts = []
     for column, title, label, reference, limits in panels:
         series = [
@@ -352,7 +360,7 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
         )
         if svg is not None:
             charts.append({"title": title, "svg": svg, "watched": column.startswith("val_")})
-    return {"charts": charts, "legend": legend} if charts else None
+    return {"charts": charts, "legend": shown} if charts else None
 
 
 def _style(index: int, unit: UnitData, n_units: int) -> str:

@@ -96,7 +96,9 @@ def recipe_sentence(recipe: dict[str, Any]) -> str:
     """What the network was shown, in one sentence, from the fields that all recipes have."""
     parts = []
     if recipe.get("frames"):
-        parts.append(f"{recipe['frames']} frames")
+        parts.append(
+            plural(recipe["frames"], "frame") if isinstance(recipe["frames"], int) else f"{recipe['frames']} frames"
+        )
     if recipe.get("height") and recipe.get("width"):
         parts.append(f"of {recipe['height']}×{recipe['width']} pixels")
     if recipe.get("color"):
