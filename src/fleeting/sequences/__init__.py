@@ -1,8 +1,11 @@
 """Sequences: what a recipe makes of a clip, and the store that keeps it."""
 
+from fleeting.sequences.bi_woof import BiWOOF
+from fleeting.sequences.features import FeatureRow
 from fleeting.sequences.flow import Flow
 from fleeting.sequences.flow_folder import FlowFolderSummary, write_flow_folder
 from fleeting.sequences.irawan2023 import Irawan2023
+from fleeting.sequences.lbp_top import LBPTOP
 from fleeting.sequences.recipe import (
     BuiltSequence,
     Recipe,
@@ -20,7 +23,10 @@ from fleeting.sequences.windowed import FrameView, WindowedRecipe
 from fleeting.sequences.windows import apex_window, initial_window
 
 __all__ = [
+    "LBPTOP",
+    "BiWOOF",
     "BuiltSequence",
+    "FeatureRow",
     "Flow",
     "FlowFolderSummary",
     "FrameView",
