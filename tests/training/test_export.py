@@ -64,6 +64,8 @@ def run(path, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", list_models())
 @pytest.mark.parametrize(("motion", "channels"), [("difference", 1), ("none", 3)])
 def test_every_network_answers_the_same_under_onnxruntime(tmp_path, name, motion, channels):
+    if name == "off_apexnet":  # looks at two components of the flow
+        channels = max(channels, 2)
     trained = untrained(name, motion, channels)
     path = export_onnx(trained, tmp_path / "größe.onnx")
     for n in (1, 3):

@@ -24,7 +24,7 @@ KERNELS_VARIABLE = "FLEETING_KERNELS"
 INSTRUCTION_SETS = ("avx512", "avx2", "neon")
 
 # Raised with every change of a signature in native/exports.hpp.
-_VERSION = 2
+_VERSION = 3
 
 _pointer, _int64 = ctypes.c_void_p, ctypes.c_int64
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
@@ -32,6 +32,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "backward": (_pointer,) * 12 + (_int64,),
     "sparse_backward": (_pointer,) * 7,
     "convolution": (_pointer,) * 4,
+    "plane_forward": (_pointer,) * 8,
+    "plane_backward": (_pointer,) * 10,
     "pad": (_pointer, *(_int64,) * 6, _pointer),
     "scale_shift": (_pointer, _int64, _int64, _pointer, _pointer, _pointer),
     "gradient_sums": (_pointer, _pointer, _int64, _int64, _pointer, _pointer, _pointer),

@@ -5,11 +5,14 @@
 1613587
 """
 
+from fleeting.models import gan2019 as gan2019
 from fleeting.models import irawan2023 as irawan2023
 from fleeting.models import liong2018 as liong2018
+from fleeting.models import liong2019 as liong2019
 from fleeting.models import pca_logistic as pca_logistic
 from fleeting.models import reddy2019 as reddy2019
 from fleeting.models import talluri2022 as talluri2022
+from fleeting.models import xia2020 as xia2020
 from fleeting.models import zhao2007 as zhao2007
 from fleeting.models.direct import DirectModel
 from fleeting.models.registry import ModelInfo, Score, create_model, list_models, model_info, register_model

@@ -1,4 +1,4 @@
-"""Convolution, ReLU and max-pooling in one go, with and without batch normalisation.
+"""Convolution, ReLU and max-pooling in one go, with and without batch normalisation, of clips and of single frames.
 
 Without it, ReLU comes after the pooling, on a tensor 27 times smaller: both only ever pick or raise, so the order makes
 no difference to the values or the gradients.
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from fleeting.models import fused
 from fleeting.models.layers import BatchNorm, Conv3d, as_ncdhw, as_ndhwc
 
-__all__ = ["ConvPool", "conv_relu_norm_pool"]
+__all__ = ["ConvPool", "PlaneMeanPool", "conv_relu_norm_pool", "plane_conv_relu_norm_pool"]
 
 _COLUMN = (1, -1, 1, 1, 1)
 
@@ -81,6 +81,61 @@ class _ConvReluNormPool(torch.autograd.Function):
         return d_x, d_weight, d_bias, d_gamma, d_beta, None, None, None
 
 
+class _PlaneConvReluNormPool(torch.autograd.Function):
+    """The same of single frames ``(N, C, H, W)``, channels last in memory: PyTorch pools those in half the time."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        eps: float,
+        padding: list[int],
+        pool: int,
+        border: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (x, weight))
+        active = F.conv2d(x, weight, bias, padding=padding).relu_()
+        rows = active.permute(0, 2, 3, 1).flatten(1, 2)
+        count = rows.shape[0] * rows.shape[1]
+        mean = rows.sum(1).sum(0) / count
+        square = rows.square().sum(1).sum(0) / count
+        variance = (square - mean * mean).clamp_min(0)
+        inverse = (variance + eps).rsqrt()
+        sign = torch.where(gamma < 0, -1.0, 1.0).to(active.dtype).view(_COLUMN[:4])
+        signed = active * sign if bool((gamma < 0).any()) else active
+        pooled, where = F.max_pool2d(signed, pool, pool, border, return_indices=True)
+        pooled = pooled * sign
+        out = (pooled - mean.view(_COLUMN[:4])) * (gamma * inverse).view(_COLUMN[:4]) + beta.view(_COLUMN[:4])
+        ctx.save_for_backward(x, weight, active, pooled, where, mean, inverse, gamma)
+        ctx.padding, ctx.pool, ctx.border, ctx.count = padding, pool, border, count
+        ctx.mark_non_differentiable(mean, variance)
+        return out, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, active, pooled, where, mean, inverse, gamma = ctx.saved_tensors
+        d_beta = grad.sum((0, 2, 3))
+        d_gamma = (grad * (pooled - mean.view(_COLUMN[:4]))).sum((0, 2, 3)) * inverse
+        scale = gamma * inverse
+        slope = -scale * inverse * d_gamma / ctx.count
+        offset = -scale * d_beta / ctx.count - slope * mean
+        above = (grad * scale.view(_COLUMN[:4])).contiguous(memory_format=torch.channels_last)
+        sizes = [ctx.pool] * 2, [ctx.pool] * 2, [ctx.border] * 2, [1, 1], False
+        d_active = torch.ops.aten.max_pool2d_with_indices_backward(above, active, *sizes, where)
+        d_active.addcmul_(active, slope.view(_COLUMN[:4])).add_(offset.view(_COLUMN[:4]))
+        torch.ops.aten.threshold_backward.grad_input(d_active, active, 0, grad_input=d_active)
+        wanted = [ctx.needs_input_grad[0], True, True]
+        d_x, d_weight, d_bias = torch.ops.aten.convolution_backward(
+            d_active, x, weight, [len(gamma)], [1, 1], ctx.padding, [1, 1], False, [0, 0], 1, wanted
+        )
+        return d_x, d_weight, d_bias, d_gamma, d_beta, None, None, None, None
+
+
 def _size(pool: nn.MaxPool3d) -> int:
     assert isinstance(pool.kernel_size, int)
     return pool.kernel_size
@@ -128,6 +183,64 @@ def conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm,
         return result
     norm.update_statistics(mean, variance)
     return out
+
+
+def plane_conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm, pool: nn.MaxPool3d) -> Tensor:
+    """:func:`conv_relu_norm_pool` for layers that treat each frame alike.
+
+    Parameters
+    ----------
+    x : ``(N, C, T, H, W)``.
+    conv : of kernel ``(1, h, w)``, stride 1 and padding ``(0, p, p)``.
+    norm : as there.
+    pool : of kernel and stride ``(1, size, size)``; its padding is ``(0, b, b)``.
+
+    Returns
+    -------
+    ``(N, filters, T, (H' + 2 * b) // size, (W' + 2 * b) // size)`` of the convolution's ``(T, H', W')``.
+    """
+    assert conv.bias is not None and not isinstance(conv.padding, str)
+    (_, size, _), (_, border, _) = pool.kernel_size, pool.padding  # type: ignore[misc]
+    watched = _watched(conv, relu, norm, pool)
+    kernels = None if watched else fused.plane_kernels_for(x, conv.weight, conv.stride, size)
+    bias, gamma, beta, padding = conv.bias, norm.weight, norm.bias, conv.padding[1]
+    if norm.training and kernels is not None:
+        out, mean, variance = fused.plane_norm_pool(
+            kernels, x, conv.weight, bias, gamma, beta, norm.eps, padding, border
+        )
+    elif norm.training and x.device.type == "cpu" and not watched:
+        frames = x.transpose(1, 2)
+        flat, mean, variance = _PlaneConvReluNormPool.apply(  # type: ignore[no-untyped-call]
+            frames.flatten(0, 1), conv.weight.squeeze(2), bias, gamma, beta, norm.eps, [padding] * 2, size, border
+        )
+        out = flat.view(-1, x.shape[2], *flat.shape[1:]).transpose(1, 2)
+    elif not norm.training and kernels is not None and not torch.is_grad_enabled():
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = gamma * (norm.running_var + norm.eps).rsqrt()
+        shift = beta - norm.running_mean * scale
+        return fused.predict_plane_norm_pool(kernels, x, conv.weight, bias, scale, shift, padding, border)
+    else:
+        result: Tensor = pool(norm(relu(conv(as_ncdhw(x)))))
+        return result
+    norm.update_statistics(mean, variance)
+    return out
+
+
+class PlaneMeanPool(nn.Module):
+    """The mean of each ``size`` by ``size`` of every frame; what is left over is dropped.
+
+    PyTorch does it in a tenth of the time on pictures that lie channels last, as they do behind a convolution.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, T, H, W)`` to ``(N, C, T, H // size, W // size)``."""
+        frames = x.transpose(1, 2)
+        pooled = F.avg_pool2d(frames.flatten(0, 1), self.size)
+        return pooled.view(-1, x.shape[2], *pooled.shape[1:]).transpose(1, 2)
 
 
 class _ChannelsLastConv3d(Conv3d):

@@ -18,7 +18,18 @@ from torch.nn import functional as F
 
 from fleeting.kernels import Library, library
 
-__all__ = ["POOL", "dense", "dense_kernels_for", "kernels_for", "norm_pool", "pool", "predict_norm_pool"]
+__all__ = [
+    "POOL",
+    "dense",
+    "dense_kernels_for",
+    "kernels_for",
+    "norm_pool",
+    "plane_kernels_for",
+    "plane_norm_pool",
+    "pool",
+    "predict_norm_pool",
+    "predict_plane_norm_pool",
+]
 
 #: Kernel and stride of the pooling that the kernels know.
 POOL = 3
@@ -51,6 +62,14 @@ def kernels_for(x: Tensor, weight: Tensor, stride: Sequence[int], pool: int) -> 
         and _has_address(x)
     )
     return library() if fits else None
+
+
+def plane_kernels_for(x: Tensor, weight: Tensor, stride: Sequence[int], pool: int) -> Library | None:
+    """The kernels, if there are any and they know this convolution and pooling of single frames; else ``None``."""
+    # Its input's gradient is what the kernels do not have.
+    if weight.shape[2] != 1 or (x.requires_grad and torch.is_grad_enabled()):
+        return None
+    return kernels_for(x, weight, stride, pool)
 
 
 def dense_kernels_for(x: Tensor, weight: Tensor) -> Library | None:
@@ -124,6 +143,40 @@ def _scale_shift(kernels: Library, x: Tensor, scale: Tensor, shift: Tensor) -> T
     return out
 
 
+def _normalised(
+    kernels: Library, pooled: Tensor, sums: Tensor, count: int, gamma: Tensor, beta: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Mean, variance, its inverse root and the scale, ``float64`` ``(filters,)``, and what the pooling left, normalised.
+
+    ``sums`` are those of the values before the pooling and of their squares, ``(2, filters)``.
+    """
+    mean, square = sums / count
+    variance = (square - mean * mean).clamp_min(0)
+    inverse = (variance + eps).rsqrt()
+    scale = gamma * inverse
+    out = _scale_shift(kernels, pooled, scale.float(), (beta - mean * scale).float())
+    return mean, variance, inverse, scale, out
+
+
+def _through_norm(
+    kernels: Library, above: Tensor, pooled: Tensor, count: int, mean: Tensor, inverse: Tensor, scale: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """From the gradient above: that times the scale, slope and offset of a value's own share, d_gamma, d_beta."""
+    filters = pooled.shape[-1]
+    scaled = torch.empty_like(above)
+    sums, factor = torch.empty(2, filters, dtype=torch.float64), scale.float()
+    kernels.gradient_sums(
+        above.data_ptr(), pooled.data_ptr(), above.numel() // filters, filters, factor.data_ptr(), sums.data_ptr(),
+        scaled.data_ptr()
+    )  # fmt: skip
+    d_beta = sums[0]
+    d_gamma = (sums[1] - mean * d_beta) * inverse
+    # A value's share in mean and variance is linear in the value.
+    slope = -scale * inverse * d_gamma / count
+    offset = -scale * d_beta / count - slope * mean
+    return scaled, slope.float(), offset.float(), d_gamma, d_beta
+
+
 class _NormPool(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -150,11 +203,7 @@ class _NormPool(torch.autograd.Function):
             chosen.data_ptr(), sums.data_ptr(), _address(values)
         )  # fmt: skip
         count = shapes.samples * shapes.output[0] * shapes.output[1] * shapes.output[2]
-        mean, square = sums.sum(0) / count
-        variance = (square - mean * mean).clamp_min(0)
-        inverse = (variance + eps).rsqrt()
-        scale = gamma * inverse
-        out = _scale_shift(kernels, pooled, scale.float(), (beta - mean * scale).float())
+        mean, variance, inverse, scale, out = _normalised(kernels, pooled, sums.sum(0), count, gamma, beta, eps)
         ctx.save_for_backward(padded, taps, bias, weight, pooled, chosen, values, mean, inverse, scale)
         ctx.shapes, ctx.kernels, ctx.padding, ctx.count = shapes, kernels, padding, count
         statistics = mean.float(), variance.float()
@@ -166,18 +215,9 @@ class _NormPool(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         padded, taps, bias, weight, pooled, chosen, values, mean, inverse, scale = ctx.saved_tensors
         shapes, kernels = ctx.shapes, ctx.kernels
-        above = _last(gradient)
-        scaled = torch.empty_like(above)
-        sums, factor = torch.empty(2, shapes.filters, dtype=torch.float64), scale.float()
-        kernels.gradient_sums(
-            above.data_ptr(), pooled.data_ptr(), above.numel() // shapes.filters, shapes.filters,
-            factor.data_ptr(), sums.data_ptr(), scaled.data_ptr()
-        )  # fmt: skip
-        d_beta = sums[0]
-        d_gamma = (sums[1] - mean * sums[0]) * inverse
-        # A value's share in mean and variance is linear in the value.
-        slope = -scale * inverse * d_gamma / ctx.count
-        offset = -scale * d_beta / ctx.count - slope * mean
+        scaled, slope, offset, d_gamma, d_beta = _through_norm(
+            kernels, _last(gradient), pooled, ctx.count, mean, inverse, scale
+        )
         d_taps = torch.empty(shapes.samples, shapes.taps, shapes.filters, dtype=torch.float64)
         d_bias = torch.empty(shapes.samples, shapes.filters, dtype=torch.float64)
         d_output, border = None, 0
@@ -185,7 +225,6 @@ class _NormPool(torch.autograd.Function):
             border = weight.shape[2] - 1 - ctx.padding
             sizes = [size + 2 * border for size in shapes.output]
             d_output = torch.zeros(shapes.samples, *sizes, shapes.filters)
-        slope, offset = slope.float(), offset.float()
         kernels.backward(
             shapes.address, padded.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(values), scaled.data_ptr(),
             chosen.data_ptr(), slope.data_ptr(), offset.data_ptr(), d_taps.data_ptr(), d_bias.data_ptr(),
@@ -210,6 +249,76 @@ def _input_gradient(kernels: Library, d_output: Tensor, weight: Tensor, border: 
     d_x = torch.empty(shapes.samples, *shapes.output, shapes.filters)
     kernels.convolution(shapes.address, d_output.data_ptr(), taps.data_ptr(), d_x.data_ptr())
     return _first(d_x)
+
+
+class _Plane:
+    """Sizes of a convolution and a pooling of single frames, as the kernels take them."""
+
+    def __init__(self, x: Tensor, weight: Tensor, padding: int, border: int) -> None:
+        samples, channels, self.frames, height, width = x.shape
+        self.filters, kernel = weight.shape[0], tuple(weight.shape[3:])
+        sizes = [size + 2 * padding - k + 1 for size, k in zip((height, width), kernel)]
+        rows, columns = ((size + 2 * border) // POOL for size in sizes)
+        self.pooled = (samples, self.frames, rows, columns, self.filters)
+        self.count = samples * self.frames * sizes[0] * sizes[1]
+        self.taps = kernel[0] * kernel[1] * channels
+        self.struct = (ctypes.c_int64 * 9)(
+            samples * self.frames, channels, height, width, self.filters, *kernel, padding, border
+        )
+        self.address = ctypes.addressof(self.struct)
+
+
+def _planes(x: Tensor) -> Tensor:
+    """``(N, C, T, H, W)`` to dense ``(N, T, C, H, W)``: frames are samples; a view where there is one."""
+    return x.transpose(1, 2).contiguous()
+
+
+class _PlaneNormPool(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        eps: float,
+        padding: int,
+        border: int,
+        kernels: Library,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        plane, x, taps = _Plane(x, weight, padding, border), _planes(x), _taps(weight)
+        pooled = torch.empty(plane.pooled)
+        chosen = torch.empty(plane.pooled, dtype=torch.uint8)
+        sums = torch.empty(2, plane.filters, dtype=torch.float64)
+        signs = _signs(gamma)
+        kernels.plane_forward(
+            plane.address, x.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(signs), pooled.data_ptr(),
+            chosen.data_ptr(), sums.data_ptr()
+        )  # fmt: skip
+        mean, variance, inverse, scale, out = _normalised(kernels, pooled, sums, plane.count, gamma, beta, eps)
+        ctx.save_for_backward(x, taps, bias, weight, pooled, chosen, mean, inverse, scale)
+        ctx.plane, ctx.kernels = plane, kernels
+        statistics = mean.float(), variance.float()
+        ctx.mark_non_differentiable(*statistics)
+        return _first(out), *statistics
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, taps, bias, weight, pooled, chosen, mean, inverse, scale = ctx.saved_tensors
+        plane, kernels = ctx.plane, ctx.kernels
+        scaled, slope, offset, d_gamma, d_beta = _through_norm(
+            kernels, _last(gradient), pooled, plane.count, mean, inverse, scale
+        )
+        d_taps = torch.empty(plane.taps, plane.filters, dtype=torch.float64)
+        d_bias = torch.empty(plane.filters, dtype=torch.float64)
+        kernels.plane_backward(
+            plane.address, x.data_ptr(), taps.data_ptr(), bias.data_ptr(), scaled.data_ptr(), chosen.data_ptr(),
+            slope.data_ptr(), offset.data_ptr(), d_taps.data_ptr(), d_bias.data_ptr()
+        )  # fmt: skip
+        d_weight = _weight_gradient(d_taps, weight)
+        return None, d_weight, d_bias.float(), d_gamma.float(), d_beta.float(), None, None, None, None
 
 
 class _Pool(torch.autograd.Function):
@@ -318,3 +427,50 @@ def pool(kernels: Library, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """
     result: Tensor = _Pool.apply(x, weight, bias, kernels)  # type: ignore[no-untyped-call]
     return result
+
+
+def plane_norm_pool(
+    kernels: Library,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    eps: float,
+    padding: int,
+    border: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`norm_pool` of single frames: kernel and pooling do not reach over time, and the pooling has a border.
+
+    Parameters
+    ----------
+    kernels : from :func:`plane_kernels_for`.
+    x : ``float32`` ``(N, C, T, H, W)``; the gradient stops at the weights.
+    weight, bias : of the convolution, ``(filters, C, 1, h, w)`` and ``(filters,)``.
+    gamma, beta, eps : of the normalisation.
+    padding : zeros around the frames.
+    border : of the pooling, 0 or 1 positions that count for nothing.
+
+    Returns
+    -------
+    ``(N, filters, T, (H' + 2 * border) // 3, (W' + 2 * border) // 3)``, and the batch's mean and biased variance
+    ``(filters,)`` behind ReLU.
+    """
+    result: tuple[Tensor, Tensor, Tensor] = _PlaneNormPool.apply(  # type: ignore[no-untyped-call]
+        x, weight, bias, gamma, beta, eps, padding, border, kernels
+    )
+    return result
+
+
+@torch.no_grad()
+def predict_plane_norm_pool(
+    kernels: Library, x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor, padding: int, border: int
+) -> Tensor:
+    """``max_pool(relu(conv(x)) * scale + shift)`` of single frames, a channel, without gradients."""
+    plane, x, taps = _Plane(x, weight, padding, border), _planes(x), _taps(weight)
+    pooled = torch.empty(plane.pooled)
+    signs = _signs(scale)
+    kernels.plane_forward(
+        plane.address, x.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(signs), pooled.data_ptr(), None, None
+    )  # fmt: skip
+    return _first(_scale_shift(kernels, pooled, scale.contiguous(), shift.contiguous()))

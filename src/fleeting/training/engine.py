@@ -39,11 +39,11 @@ from fleeting.training.data import (
     Sequences,
     Standardisation,
     encode_labels,
-    make_batches,
     measure,
 )
 from fleeting.training.device import device_for, repeatable, resolve_device
 from fleeting.training.optim import build_optimizer
+from fleeting.training.resident import training_batches
 from fleeting.training.steps import Step, Steps, make_steps
 
 if TYPE_CHECKING:
@@ -188,13 +188,13 @@ def train(
     held_out = None
     if validation is not None:
         theirs, _ = encode_labels(validation[1], len(validation[0]), spec.shape.n_classes, names)
-        watched = make_batches(Samples(validation[0], spec, config.motion), standardisation, at)
+        watched = training_batches(Samples(validation[0], spec, config.motion), standardisation, at)
         held_out = watched, torch.from_numpy(theirs).to(at)
     order_seed, dropout_seed = (int(s) for s in np.random.SeedSequence(int(seed)).generate_state(2))
     run = _Run(
         model=_laid_out(model.to(at), config.layout),
         config=config,
-        batches=make_batches(samples, standardisation, at),
+        batches=training_batches(samples, standardisation, at),
         labels=torch.from_numpy(labels).to(at),
         weights=torch.from_numpy(_class_weights(labels, spec.shape.n_classes, config)).float().to(at),
         order=torch.Generator().manual_seed(order_seed),

@@ -9,6 +9,7 @@
 #include "dense.hpp"
 #include "elementwise.hpp"
 #include "forward.hpp"
+#include "planes.hpp"
 #include "sparse.hpp"
 #include "winograd.hpp"
 
@@ -21,7 +22,7 @@ using fleeting::Convolution;
 using Rows = std::conditional_t<fleeting::kLanes == 16, fleeting::WinogradRows, fleeting::DirectRows>;
 
 // Raised whenever a signature changes; the Python side refuses another.
-FLEETING_EXPORT int fleeting_version() { return 2; }
+FLEETING_EXPORT int fleeting_version() { return 3; }
 
 FLEETING_EXPORT void fleeting_forward(const Convolution* c, const float* x, const float* weight, const float* bias,
                                       const float* sign, float* pooled, uint8_t* chosen, double* statistics,
@@ -44,6 +45,18 @@ FLEETING_EXPORT void fleeting_sparse_backward(const Convolution* c, const float*
 
 FLEETING_EXPORT void fleeting_convolution(const Convolution* c, const float* x, const float* weight, float* out) {
   fleeting::convolution<Rows>(*c, x, weight, out);
+}
+
+FLEETING_EXPORT void fleeting_plane_forward(const fleeting::Plane* p, const float* x, const float* weight,
+                                            const float* bias, const float* sign, float* pooled, uint8_t* chosen,
+                                            double* statistics) {
+  fleeting::plane_forward<Rows>(*p, {x, weight, bias, sign, pooled, chosen, statistics});
+}
+
+FLEETING_EXPORT void fleeting_plane_backward(const fleeting::Plane* p, const float* x, const float* weight,
+                                             const float* bias, const float* gradient, const uint8_t* chosen,
+                                             const float* slope, const float* offset, double* d_weight, double* d_bias) {
+  fleeting::plane_backward<Rows>(*p, {x, weight, bias, gradient, chosen, slope, offset, d_weight, d_bias});
 }
 
 FLEETING_EXPORT void fleeting_pad(const float* x, int64_t samples, int64_t frames, int64_t height, int64_t row,

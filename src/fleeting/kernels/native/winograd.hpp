@@ -36,7 +36,7 @@ class WinogradRows {
 
   void see(const float* x) {
     const int64_t n = c_.channels, rows = c_.frames * c_.height;
-    const int64_t whole = (c_.width - kPoints) / kTile + 1;
+    const int64_t whole = c_.width < kPoints ? 0 : (c_.width - kPoints) / kTile + 1;
     for (int64_t r = 0; r < rows; r++, x += c_.width * n) {
       float* to = &x_[r * row_];
       switch (n) {
