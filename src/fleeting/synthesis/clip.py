@@ -38,7 +38,7 @@ class SyntheticClip:
 
     Attributes
     ----------
-    frames : ``uint8 (T, H, W, 3)`` RGB.
+    frames : ``uint8 (T, H, W, 3)`` RGB; fewer than ``T`` if only some were filmed.
     identity : name of the identity.
     emotion : one of the eight, or ``"neutral"``.
     action_units : as coders write them, for instance ``"6+12"``; empty for a neutral clip.
@@ -55,6 +55,7 @@ class SyntheticClip:
         at rest.
     centre : ``(2,)`` the point the head turns about.
     blink : frame at which the eyes are shut, or ``None``.
+    filmed : which of the clip's frames ``frames`` holds, or ``None`` for all of them.
     """
 
     frames: NDArray[np.uint8]
@@ -74,14 +75,25 @@ class SyntheticClip:
     head: NDArray[np.float64]
     centre: NDArray[np.float64]
     blink: int | None
+    filmed: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.profile)
 
     def to_clip(self, *, subject: str | None = None, name: str = "clip", dataset: str = "synthetic") -> Clip:
-        """The clip as the rest of the house knows it, with its frames in memory."""
+        """The clip as the rest of the house knows it, with its frames in memory.
+
+        Raises
+        ------
+        UsageError
+            If only some of its frames were filmed.
+        """
         from fleeting.clips import ArrayFrames, Clip
 
+        if self.filmed is not None:
+            raise UsageError(
+                f"{len(self.filmed)} of {len(self)} frames were filmed; a Clip needs them all: leave out film"
+            )
         return Clip(
             dataset=dataset,
             subject=subject or self.identity,
@@ -112,6 +124,9 @@ def make_clip(
     blink: int | bool = False,
     timing: tuple[int, int, int] | Timing | None = None,
     action_units: Mapping[str, float] | None = None,
+    asymmetry: float = 0.0,
+    drift: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+    film: Sequence[int] | None = None,
 ) -> SyntheticClip:
     """Film a face that makes one micro-expression.
 
@@ -140,6 +155,11 @@ def make_clip(
     blink : a frame at which the eyes shut, a distractor; ``True`` draws one.
     timing : onset, apex and offset (0-based frames); by default drawn.
     action_units : action unit -> intensity instead of one of the emotion's usual combinations.
+    asymmetry : how much more the left of the face (its own left) moves than the right, -1 to 1: what has two sides is
+        moved by ``1 + asymmetry`` there and by ``1 - asymmetry`` here. 0 is an even face.
+    drift : steady motion of the head a second, besides the ``jitter``: to the right and down (pixels of a 280 x 340
+        frame), rotation (radians), growth.
+    film : 0-based frames to film and no others; each is the same, bit for bit, as in the whole clip. All by default.
 
     Raises
     ------
@@ -157,6 +177,10 @@ def make_clip(
     still = emotion == NEUTRAL
     if not still and emotion not in EMOTIONS:
         raise unknown_choice("emotion", emotion, [*EMOTIONS, NEUTRAL])
+    if not -1 <= asymmetry <= 1:
+        raise UsageError(f"asymmetry {asymmetry}: expected -1 (the right side alone moves) to 1 (the left side alone)")
+    if len(drift) != 4 or not np.isfinite(drift).all():
+        raise UsageError(f"drift {tuple(drift)}: expected four numbers: to the right, down, rotation, growth a second")
     _check(amplitude, fps, n_frames, pose=pose, jitter=jitter, flicker=flicker, noise=noise)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     # One stream a purpose: a clip without noise moves exactly as the same clip with it.
@@ -171,6 +195,8 @@ def make_clip(
         raise UsageError(f"{emotion}: action_units is empty; give at least one, or emotion=None for a still face")
     # No face moves quite evenly.
     units = {u: w * float(drawn.uniform(0.85, 1.15)) for u, w in face_units(intensities).items()}
+    if asymmetry:
+        units = {u: w * _side(u, float(asymmetry)) for u, w in units.items()}
     width, height = stage.size
     placed = Placement.draw(moving, stage, pose)
     field = np.zeros((height, width, 2), np.float32)
@@ -188,9 +214,13 @@ def make_clip(
         if not 0 <= shut < length:
             raise UsageError(f"the blink at frame {shut} lies outside a clip of {length} frames (0 to {length - 1})")
     head = _head_motion(moving, length, fps, jitter * stage.scale, jitter)
+    if any(drift):
+        steady = np.asarray(drift, np.float64) * [stage.scale, stage.scale, 1, 1]
+        head = head + np.arange(length)[:, None] / fps * steady
     light = _illumination(lit, length, fps, flicker)
     tilt = float(lit.uniform(-0.1, 0.1)) if flicker else 0.0
-    frames, landmarks = _film(stage, placed, field, profile, head, light, tilt, shut, fps, noise, grain)
+    wanted = None if film is None else _wanted(film, length)
+    frames, landmarks = _film(stage, placed, field, profile, head, light, tilt, shut, fps, noise, grain, wanted)
     return SyntheticClip(
         frames=frames,
         identity=identity.name,
@@ -209,7 +239,22 @@ def make_clip(
         head=head,
         centre=placed.points(placed.centre[None])[0],
         blink=shut,
+        filmed=wanted,
     )
+
+
+def _side(unit: str, asymmetry: float) -> float:
+    return 1 + asymmetry if unit.endswith("Left") else 1 - asymmetry if unit.endswith("Right") else 1.0
+
+
+def _wanted(film: Sequence[int], length: int) -> tuple[int, ...]:
+    wanted = tuple(int(t) for t in film)
+    outside = [t for t in wanted if not 0 <= t < length]
+    if len(set(wanted)) < len(wanted):
+        raise UsageError(f"film {list(wanted)}: expected each frame once")
+    if outside:
+        raise UsageError(f"film {outside[0]}: no such frame in a clip of {length} frames (0 to {length - 1})")
+    return wanted
 
 
 def _timing(
@@ -331,8 +376,9 @@ def _film(
     fps: float,
     noise: float,
     rng: np.random.Generator,
+    wanted: tuple[int, ...] | None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The frames and the landmark track."""
+    """The wanted frames (all if ``None``) and the landmark track of all."""
     import cv2
 
     width, height = stage.size
@@ -340,7 +386,9 @@ def _film(
     yy, xx = (a.astype(np.float32) for a in np.mgrid[0:height, 0:width])
     grid = np.stack([xx, yy], 2)
     moved_back = _Inverse(field, grid)
-    frames = np.empty((length, height, width, 3), np.uint8)
+    order = range(length) if wanted is None else wanted
+    frames = np.empty((len(order), height, width, 3), np.uint8)
+    places = {t: i for i, t in enumerate(order)}
     landmarks = np.empty((length, 68, 2))
     rest = placed.points(stage.landmarks)
     centre = placed.points(placed.centre[None])[0]
@@ -368,6 +416,11 @@ def _film(
         else:
             marks = rest + s * at_marks
         landmarks[t] = (marks - centre) @ turn.T + centre + [dx, dy]
+        # Drawn for frames that are not filmed too: the others stay as they are.
+        first = int(rng.integers(0, _NOISE_BANK - count)) if noise and count < _NOISE_BANK else 0
+        if t not in places:
+            continue
+        picked = frames[places[t]]
         back = np.linalg.inv(turn)
         shift = centre - back @ (centre + [dx, dy])
         place = moved_back(s, np.hstack([back, shift[:, None]]) if head[t].any() else None)
@@ -379,22 +432,21 @@ def _film(
         picture = cv2.remap(stage.source, place, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         glow = cv2.addWeighted(lamp, float(light[t]), furrowed, float(light[t]) * s, 0.0)
         if noise:
-            first = int(rng.integers(0, _NOISE_BANK - count)) if count < _NOISE_BANK else 0
             stretch = bank[first : first + count] if count < _NOISE_BANK else np.resize(bank, count)
             grain = cv2.multiply(stretch.reshape(picture.shape), cv2.LUT(picture, shot))
             lit = cv2.multiply(picture, glow, dtype=cv2.CV_32F)
             # Rounded and held within 0 to 255 on the way.
-            cv2.add(lit, grain, dst=frames[t], dtype=cv2.CV_8U)
+            cv2.add(lit, grain, dst=picked, dtype=cv2.CV_8U)
         else:
-            cv2.multiply(picture, glow, dst=frames[t], dtype=cv2.CV_8U)
+            cv2.multiply(picture, glow, dst=picked, dtype=cv2.CV_8U)
     return frames, landmarks
 
 
 class _Inverse:
     """Where what is seen at a pixel was in frame 0: ``y`` with ``y + s D(y) = x``, for any intensity ``s``.
 
-    The map is solved once a clip at a few intensities, by fixed-point iteration (the slope of ``D`` is below 1), and
-    is a polynomial of ``s`` between them: as exact as looking a picture up, which goes by steps of 1/32 pixel.
+    The map is solved once a clip at the few intensities it needs, by fixed-point iteration (the slope of ``D`` is below
+    1), and is a polynomial of ``s`` between them: as exact as looking a picture up, which goes by steps of 1/32 pixel.
 
     Parameters
     ----------
@@ -403,29 +455,33 @@ class _Inverse:
     """
 
     def __init__(self, field: NDArray[np.float32], grid: NDArray[np.float32]) -> None:
+        self._grid, self._field = grid, field
+        self._solved: dict[float, NDArray[np.float32]] = {}
+        self._moves = bool(field.any())
+
+    def _solve(self, s: float) -> NDArray[np.float32]:
         import cv2
 
-        self._grid = grid
-        self._solved: list[NDArray[np.float32]] = []
-        if field.any():
-            for s in _NODES:
-                back = np.asarray(field * np.float32(s), np.float32)
-                for _ in range(_ROUNDS):
-                    back = np.float32(s) * cv2.remap(field, grid - back, None, cv2.INTER_LINEAR)
-                self._solved.append(back)
+        if s not in self._solved:
+            back = np.asarray(self._field * np.float32(s), np.float32)
+            for _ in range(_ROUNDS):
+                back = np.float32(s) * cv2.remap(self._field, self._grid - back, None, cv2.INTER_LINEAR)
+            self._solved[s] = back
+        return self._solved[s]
 
     def __call__(self, s: float, affine: NDArray[np.float64] | None) -> NDArray[np.float32]:
         """Places ``(H, W, 2)`` in frame 0; ``affine`` ``(2, 3)`` takes the head's motion back first."""
         import cv2
 
         here = self._grid if affine is None else np.asarray(cv2.transform(self._grid, affine), np.float32)
-        if not self._solved or s <= 0:
+        if not self._moves or s <= 0:
             return here
         back = np.zeros_like(here)
-        for node, solved in zip(_NODES, self._solved, strict=True):
+        for node in _NODES:
             others = [0.0, *(n for n in _NODES if n != node)]
             weight = float(np.prod([(s - n) / (node - n) for n in others]))
-            cv2.scaleAdd(solved, weight, back, dst=back)
+            if weight:
+                cv2.scaleAdd(self._solve(node), weight, back, dst=back)
         if affine is not None:
             back = np.asarray(cv2.remap(back, here, None, cv2.INTER_LINEAR), np.float32)
         return np.asarray(here - back, np.float32)
