@@ -102,6 +102,8 @@ class Stack:
         x = tf.constant(self.samples(batch))
         return {"ms": timed(lambda: self.predict(x).numpy(), times), "peak": peak_mib()}
 
+    network = infer
+
     def agree(self, path):
         with np.load(path) as file:
             for layer in self.model.layers:
@@ -134,7 +136,7 @@ def main():
     about = (
         f"Keras {keras.__version__}, TensorFlow {tf.__version__}, TF_ENABLE_ONEDNN_OPTS={setting}: oneDNN {onednn()}"
     )
-    serve(about, {name: getattr(stack, name) for name in ("train", "infer", "agree")})
+    serve(about, {name: getattr(stack, name) for name in ("train", "infer", "network", "agree")})
 
 
 if __name__ == "__main__":

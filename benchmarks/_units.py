@@ -7,7 +7,7 @@ import numpy as np
 from _serve import clock
 
 from fleeting.errors import CollapseWarning
-from fleeting.experiments.unit import UnitJob, run_unit
+from fleeting.experiments.unit import Lesson, Side, UnitJob, run_unit
 
 CLASSES = ("happy", "disgust", "surprise")
 
@@ -25,23 +25,20 @@ def write_clips(folder, shape, count):
 def unit(folder, model, training, shape, paths, labels, train, test, fold=0):
     """A job that trains on some of the clips and predicts others, without motion."""
     frames, height, width, channels = shape
-    return UnitJob(
+    clips = Side(paths, tuple(labels), tuple(("random", str(number), str(number)) for number in range(len(paths))))
+    lesson = Lesson(
         key=f"fold{fold}",
-        fold=fold,
         seed=0,
         folder=folder / f"fold{fold}",
-        paths=paths,
-        labels=tuple(labels),
-        rows=tuple(("random", str(number), str(number)) for number in range(len(paths))),
+        side=clips.take(train),
         classes=CLASSES,
-        train=tuple(int(i) for i in train),
-        test=tuple(int(i) for i in test),
         model=model,
         shape={"n_classes": 3, "n_frames": frames, "height": height, "width": width, "in_channels": channels},
         model_options={},
         training=training,
         recipe={},
     )
+    return UnitJob(fold, lesson, clips.take(test))
 
 
 def timed_unit(job):

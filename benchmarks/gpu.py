@@ -99,13 +99,13 @@ def train_units(config, folds, table, device, epochs, side_by_side):
         jobs = []
         for number, fold in zip(range(side_by_side), itertools.cycle(folds)):
             one = unit(folder, config.model, training, shape, paths, labels, fold.train, fold.test, number)
-            jobs.append(replace(one, seed=number, device=device.type))
+            jobs.append(replace(one, lesson=replace(one.lesson, seed=number, device=device.type)))
         # An observer keeps warnings off the screen: random pixels teach nothing.
         run_units(jobs, len(jobs), jobs=side_by_side, observer=Observer(epoch=lambda *_: None))
         epoch, rest = [], []
         for one in jobs:
-            seconds = pd.read_csv(one.folder / "history.csv")["seconds"]
-            whole = pd.read_json(one.folder / "unit.json", typ="series")["seconds"]
+            seconds = pd.read_csv(one.lesson.folder / "history.csv")["seconds"]
+            whole = pd.read_json(one.lesson.folder / "unit.json", typ="series")["seconds"]
             # The first epoch captures the graphs.
             epoch.append(float(seconds[1:].mean()))
             rest.append(float(whole - seconds[1:].sum() - epoch[-1]))

@@ -7,7 +7,10 @@ the same weights. Memory is that of fresh processes that do nothing but train.
 The floor is what the layers' multiplications and additions take at the core's peak when each convolution is computed as
 it is written. A transform that spares some of them (Winograd) may go below.
 
-Fleeting runs its public training and prediction, from uint8 clips; Keras gets float32 arrays that are ready.
+Fleeting trains by its public interface, from uint8 clips; Keras gets float32 arrays that are ready. Inference is measured
+twice: the network alone, from a ready float32 array to probabilities on both sides; and for Fleeting the whole of its
+public prediction, with the checks, the standardisation and the file's uint8, for which Keras has no counterpart and is
+measured as before.
 """
 
 import argparse
@@ -35,7 +38,11 @@ STACKS = {
 }
 DEFAULT = [name for name in STACKS if name != "keras-xla"]
 TOLERANCE = 1e-4
-COLUMNS = ("train", "infer1", "infer4")
+# Operation and clips at once.
+COLUMNS = {"train": "training step", "network1": "network, 1 clip", "network4": "network, 4 clips"} | {
+    "infer1": "whole prediction, 1 clip",
+    "infer4": "whole prediction, 4 clips",
+}
 
 
 def start(stack, network, arguments):
@@ -82,7 +89,7 @@ def measure(network, path, arguments):
 def run(worker, column, times):
     if column == "train":
         return worker.ask("train", steps=times)["ms"]
-    return worker.ask("infer", batch=int(column.removeprefix("infer")), times=times)["ms"]
+    return worker.ask(column[:-1], batch=int(column[-1]), times=times)["ms"]
 
 
 def agree(worker, network, path):
@@ -94,13 +101,13 @@ def agree(worker, network, path):
 
 def report(network, found, peak):
     floors = {
-        "train": network.step_flops() / peak / 1e6,
-        "infer1": network.inference_flops(1) / peak / 1e6,
-        "infer4": network.inference_flops(4) / peak / 1e6,
+        column: (network.step_flops() if column == "train" else network.inference_flops(int(column[-1]))) / peak / 1e6
+        for column in COLUMNS
     }
+    heads = [f"{title}, ms" for title in COLUMNS.values()]
     print()
-    print("| stack | training step, ms | prediction of 1, ms | prediction of 4, ms | peak memory, MiB |")
-    print("|---|---|---|---|---|")
+    print(f"| stack | {' | '.join(heads)} | peak memory, MiB |")
+    print("|---" * (len(heads) + 2) + "|")
     print(
         f"| arithmetic floor: {network.step_flops() / 1e9:.2f} GFLOP a step | "
         + " | ".join(f"{floor:.1f}" for floor in floors.values())
@@ -113,7 +120,7 @@ def report(network, found, peak):
         return
     print()
     print("| times what `fleeting` takes; median of the rounds, lowest to highest | " + " | ".join(TITLES) + " |")
-    print("|---|---|---|---|---|")
+    print("|---" * (len(TITLES) + 1) + "|")
     ours = found["fleeting"]
     for stack, columns in found.items():
         if stack != "fleeting":
@@ -124,7 +131,7 @@ def report(network, found, peak):
             print(f"| `{stack}` | {' | '.join(cells)} | {columns['peak'] / ours['peak']:.2f} |")
 
 
-TITLES = ("training step", "prediction of 1", "prediction of 4", "peak memory")
+TITLES = (*COLUMNS.values(), "peak memory")
 
 
 def names(known):

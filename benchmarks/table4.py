@@ -58,7 +58,7 @@ def measure(config, folds, table, epochs, cores):
             for fold in folds[:cores]
         ]
         found = [one for _, one in map_jobs(timed_unit, jobs, jobs=cores, initializer=keep_memory)]
-    return {name: max(one[name] for one in found) for name in found[0]} | {"clips": len(jobs[0].train)}
+    return {name: max(one[name] for one in found) for name in found[0]} | {"clips": len(jobs[0].lesson.side)}
 
 
 def schedule(seconds, cores):
