@@ -130,3 +130,12 @@ def test_what_onnx_does_not_have_is_a_typed_error(tmp_path, monkeypatch):
     with pytest.raises(FleetingError, match="model_a: cannot be written as ONNX"):
         export_onnx(trained, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_sequences_of_numbers_go_in_as_numbers(tmp_path):
+    """Flow in pixels is below zero in places, and between whole numbers."""
+    trained = untrained("model_a", "none", channels=3)
+    x = np.random.default_rng(0).normal(0, 2, (2, *sequences(trained, 1, "none").shape[1:])).astype(np.float32)
+    path = export_onnx(trained, tmp_path / "flow.onnx", dtype="float32")
+    np.testing.assert_allclose(run(path, x), trained.predict_proba(x), atol=1e-5)
+    assert ort.InferenceSession(str(path)).get_inputs()[0].type == "tensor(float)"

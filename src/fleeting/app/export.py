@@ -20,8 +20,8 @@ def export(
 ) -> None:
     """Write a trained network as a file that other programs run.
 
-    It takes uint8 sequences (N, T, H, W, C) and gives probabilities; classes and recipe are in its metadata. Needs
-    pip install 'fleeting[export]'.
+    It takes sequences (N, T, H, W, C) as the model's recipe makes them, uint8 for frames, and gives probabilities;
+    classes and recipe are in its metadata. Needs pip install 'fleeting[export]'.
 
     Example: fleeting export model --out model.onnx
 
@@ -36,6 +36,7 @@ def export(
         File to write (default: named after the model, here).
     """
     from fleeting.experiments import load_models
+    from fleeting.sequences import recipe_from_dict
     from fleeting.training import export_onnx
 
     screen = Screen(quiet, json)
@@ -46,18 +47,21 @@ def export(
     else:
         trained = load_models(model)
     named = "recogniser" if model is None else (model.parent if model.is_file() else model).resolve().name or "model"
-    path = export_onnx(trained, out or Path(f"{named}.{format}"))
+    recipe = trained[0].recipe
+    dtype = "uint8" if recipe is None else recipe_from_dict(recipe).dtype
+    path = export_onnx(trained, out or Path(f"{named}.{format}"), dtype=dtype)
     shape = trained[0].spec.shape
     stored = shape.n_frames + (trained[0].motion == "difference")
     size = (stored, shape.height, shape.width, shape.in_channels)
     screen.show(f"Model: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    screen.show(f"  in   sequences      uint8   (N, {', '.join(map(str, size))})")
+    screen.show(f"  in   sequences      {dtype:<7} (N, {', '.join(map(str, size))})")
     screen.show(f"  out  probabilities  float32 (N, {shape.n_classes}): {', '.join(map(str, trained[0].classes))}")
     screen.dump(
         {
             "model": str(path),
             "format": format,
             "input": list(size),
+            "dtype": dtype,
             "classes": list(trained[0].classes),
             "networks": len(trained),
         }

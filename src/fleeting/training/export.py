@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -51,11 +51,16 @@ class _Whole(nn.Module):
         return torch.stack(answers).mean(0)
 
 
-def export_onnx(trained: TrainedModel | TrainingResult | Sequence[TrainedModel], path: str | os.PathLike[str]) -> Path:
+def export_onnx(
+    trained: TrainedModel | TrainingResult | Sequence[TrainedModel],
+    path: str | os.PathLike[str],
+    *,
+    dtype: Literal["uint8", "float32"] = "uint8",
+) -> Path:
     """Write a trained network as one ONNX file.
 
-    Its input ``sequences`` is ``uint8`` ``(N, T, H, W, C)``, as a recipe makes them: with motion as the difference from
-    the onset frame, that frame comes first. The subtraction, the standardisation and the softmax are part of the file.
+    Its input ``sequences`` is of type ``dtype``, ``(N, T, H, W, C)``, as a recipe makes them: with motion as the difference
+    from the onset frame, that frame comes first. The subtraction, the standardisation and the softmax are part of it.
     Its output ``probabilities`` is ``float32`` ``(N, n_classes)``. ``N`` is free. Classes, recipe and the frame rate it was
     trained at are in the file's metadata, as JSON.
 
@@ -64,6 +69,7 @@ def export_onnx(trained: TrainedModel | TrainingResult | Sequence[TrainedModel],
     trained : what :func:`~fleeting.training.train` or :func:`~fleeting.training.load_model` gave; of several, such as the
         folds of a run, the file gives the mean.
     path : file to write.
+    dtype : of the recipe's sequences, :attr:`fleeting.sequences.Recipe.dtype`.
 
     Raises
     ------
@@ -89,7 +95,7 @@ def export_onnx(trained: TrainedModel | TrainingResult | Sequence[TrainedModel],
         )
     motion, shape = _motion(first), _spec(first).shape
     stored = shape.n_frames + (motion == "difference")
-    example = torch.zeros((2, stored, shape.height, shape.width, shape.in_channels), dtype=torch.uint8)
+    example = torch.zeros((2, stored, shape.height, shape.width, shape.in_channels), dtype=getattr(torch, dtype))
     whole = _Whole([one.model for one in all_of_them], [one.standardisation for one in all_of_them], motion).eval()
     buffer = BytesIO()
     try:
