@@ -15,6 +15,7 @@ from fleeting._version import __version__
 from fleeting.app.analyze import analyze
 from fleeting.app.common import config_from, given, observer_on, recipe_from, selection_from
 from fleeting.app.compare import compare
+from fleeting.app.composite import synth_composite
 from fleeting.app.data import data_app
 from fleeting.app.export import export
 from fleeting.app.flow import flow_folder
@@ -39,6 +40,7 @@ app = App(
 app.command(data_app)
 app.command(study_app)
 app.command(synth_long, sort_key=1.2)
+app.command(synth_composite, sort_key=1.3)
 app.command(flow_folder, sort_key=2.2)
 app.command(sweep, sort_key=5.2)
 app.command(spot, sort_key=4.8)

@@ -6,6 +6,7 @@ nothing about real people.
 """
 
 from fleeting.synthesis.clip import NEUTRAL, SyntheticClip, make_clip
+from fleeting.synthesis.composite import COMPOSITE, ComposedFrames, CompositeSettings, Style, composite_clips
 from fleeting.synthesis.facs import ACTION_UNITS, EMOTIONS, action_units_text, emotion_names, face_units
 from fleeting.synthesis.identities import FRAME_SIZE, Identity, list_identities, load_identity, portraits
 from fleeting.synthesis.layouts import LAYOUTS
@@ -18,12 +19,15 @@ from fleeting.synthesis.writer import DatasetSummary, write_dataset
 
 __all__ = [
     "ACTION_UNITS",
+    "COMPOSITE",
     "EMOTIONS",
     "FRAME_SIZE",
     "LAYOUTS",
     "LOOK_ALIKES",
     "NEUTRAL",
     "RECORDING_FORMATS",
+    "ComposedFrames",
+    "CompositeSettings",
     "DatasetSummary",
     "Distractor",
     "Identity",
@@ -34,9 +38,11 @@ __all__ = [
     "Plan",
     "RecordingsSummary",
     "Shown",
+    "Style",
     "SyntheticClip",
     "Timing",
     "action_units_text",
+    "composite_clips",
     "emotion_names",
     "face_units",
     "intensity_profile",
