@@ -145,7 +145,10 @@ def _csv(path: Path) -> list[list[str]]:
         text = raw.decode("latin-1")  # older spreadsheet programs
     lines = text.splitlines()
     separator = max(",;\t", key=lambda c: sum(line.count(c) for line in lines[:HEADER_WITHIN]))
-    return [[_text(cell) for cell in row] for row in csv.reader(lines, delimiter=separator)]
+    try:
+        return [[_text(cell) for cell in row] for row in csv.reader(lines, delimiter=separator)]
+    except csv.Error as exc:  # mostly a quotation mark that is never closed
+        raise SheetError(f"{path}: cannot be read as a table ({exc}); look for a stray quotation mark") from exc
 
 
 def _text(cell: Any) -> str:
