@@ -173,3 +173,28 @@ def test_a_strip_without_evidence_or_of_another_sequence(tmp_path):
         draw_explanation(empty, np.zeros((T + 1, H, H, 1), np.uint8), tmp_path / "b.png")
     with pytest.raises(UsageError, match="png"):
         draw_explanation(empty, np.zeros((T + 1, H, W, 1), np.uint8), tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize("method", ["auto", *METHODS])
+def test_models_that_are_fitted_at_once_are_explained_as_networks(method):
+    if method == METHODS[0]:
+        pytest.importorskip("captum", reason="needs pip install 'fleeting[explain]'")
+    rng = np.random.default_rng(0)
+    y = np.arange(12) % 2
+    X = rng.integers(100, 140, (12, 4, 8, 8, 1), dtype=np.uint8)
+    X[y == 1, 2:, 2:4, 4:6] += 80
+    model = create_model("pca_logistic", n_classes=2, n_frames=4, height=8, width=8, in_channels=1)
+    result = train(model, X, y, TrainingConfig.for_model("pca_logistic"))
+    trained = TrainedModel(result.model, (0, 1), None, {}, result.config, result.standardisation, Path("nowhere"))
+    found = explain_sequence(trained, X[1], 1, method=method)
+    assert found.map.shape == (4, 8, 8)
+    assert found.map[2:, 2:4, 4:6].sum() > 0.5 * np.abs(found.map).sum()
+
+
+def test_one_frame_of_flow_has_no_still_face_to_compare_with():
+    X = np.random.default_rng(0).integers(0, 256, (6, 1, 8, 8, 3), dtype=np.uint8)
+    result = train(create_model("pca_logistic", height=8, width=8), X, [0, 1, 2] * 2,
+                   TrainingConfig.for_model("pca_logistic"))  # fmt: skip
+    trained = TrainedModel(result.model, (0, 1, 2), None, {}, result.config, result.standardisation, Path("nowhere"))
+    with pytest.raises(UsageError, match="pca_logistic is shown one frame"):
+        explain_sequence(trained, X[0])

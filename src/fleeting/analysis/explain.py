@@ -83,7 +83,8 @@ def explain_sequence(
     Raises
     ------
     UsageError
-        If the sequence is not of the model's size, or it has no such class.
+        If the sequence is not of the model's size, it has no such class, or it is shown one frame only (optical flow,
+        features), so that there is no still face to compare with.
     MissingExtraError
         If integrated gradients are asked for by name and Captum is not installed.
     """
@@ -93,6 +94,11 @@ def explain_sequence(
     if method not in ("auto", *METHODS):
         raise unknown_choice("method of explanation", method, METHODS)
     sequence = np.asarray(sequence)
+    if len(sequence) == 1:
+        raise UsageError(
+            f"{models[0].spec.name} is shown one frame of motion or features, not a face over time; what drove its answer "
+            "can be told of models with several frames only"
+        )
     probabilities = np.mean([one.predict_proba(sequence[None])[0] for one in models], axis=0)
     classes = list(models[0].classes)
     if target is not None and target not in classes:

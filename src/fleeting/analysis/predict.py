@@ -196,7 +196,8 @@ def _warnings(
             f"{len(stretch) / clip.fps:.0f} seconds are more than one expression: only the largest motion is judged."
         )
     trained_at = models[0].config.get("extra", {}).get("fps")
-    if clip.fps and trained_at and not 0.7 <= clip.fps / trained_at <= 1.5:
+    # One frame, such as the flow from onset to apex, spans no window.
+    if recipe.frames > 1 and clip.fps and trained_at and not 0.7 <= clip.fps / trained_at <= 1.5:
         span = recipe.frames * getattr(recipe, "step", 1)
         found.append(
             f"The recording has {clip.fps:.0f} frames a second, the model was trained at {trained_at:.0f}: its window "

@@ -116,7 +116,7 @@ class EventRecogniser:
     def warnings(self, fps: float) -> list[str]:
         """Why its verdicts may mean little at a frame rate."""
         trained = self.describe()["trained_fps"]
-        timed = getattr(self.recipe, "interpolation", "none") == "tim"
+        timed = getattr(self.recipe, "interpolation", "none") == "tim" or self.recipe.frames == 1
         if trained and not timed and not 0.7 <= fps / trained <= 1.5:
             return [
                 f"The recording has {fps:.0f} frames a second, the recogniser was trained at {trained:.0f}: it sees "
@@ -174,10 +174,13 @@ class EventRecogniser:
         return Recognised(self.classes, tuple(float(p) for p in probabilities), notes, built.frames)
 
     def draw_explanation(self, found: Recognised, path: Path) -> None:
-        """Draw what drove a verdict over the face: see :mod:`fleeting.analysis.explain`."""
+        """Draw what drove a verdict over the face: see :mod:`fleeting.analysis.explain`.
+
+        Nothing is drawn for a model that is not shown frames of a face.
+        """
         from fleeting.analysis.explain import draw_explanation, explain_sequence
 
-        if found.sequence is not None:
+        if found.sequence is not None and len(found.sequence) > 1:
             draw_explanation(explain_sequence(self.models, found.sequence), found.sequence, path)
 
 

@@ -227,7 +227,9 @@ def _notes(run: RunData) -> list[str]:
 def _training_sentence(config: dict[str, Any]) -> str:
     training, seeds = as_dict(config.get("training")), as_list(config.get("seeds"))
     parts = []
-    if training.get("optimizer"):
+    if training.get("optimizer") == "none":
+        parts.append("fitted at once, without epochs")
+    elif training.get("optimizer"):
         parts.append(
             str(training["optimizer"]).upper() if training["optimizer"] == "sgd" else str(training["optimizer"])
         )

@@ -94,6 +94,8 @@ def value(item: Any) -> str:
 
 def recipe_sentence(recipe: dict[str, Any]) -> str:
     """What the network was shown, in one sentence, from the fields that all recipes have."""
+    if recipe.get("height") == 1:
+        return "It was given one row of features a clip."
     parts = []
     if recipe.get("frames"):
         parts.append(
