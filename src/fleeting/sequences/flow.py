@@ -65,8 +65,8 @@ class Flow(Recipe):
 
     What the papers leave open or differ in, and how it is settled here:
 
-    - ``method``: they use TV-L1, which needs another build of OpenCV (see :func:`fleeting.motion.dense_flow`) and ten
-      to a hundred times as long; ``"dis"`` is the default.
+    - ``method``: they use TV-L1, which needs another build of OpenCV (see :func:`fleeting.motion.dense_flow`) and
+      much longer; ``"dis"`` is the default.
     - ``scaling="minmax"``: each channel is stretched to 0..255 by its own least and greatest value, as the images that
       circulate are; a channel that is the same everywhere becomes 0. ``"none"`` keeps ``float32``: u and v in pixels
       of a face 128 pixels wide, strain without a unit.
