@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fleeting.models import fused
-from fleeting.models.blocks import ConvPool
+from fleeting.models.blocks import ConvPool, PlaneMeanPool, plane_conv_relu_norm_pool
 from fleeting.models.dropout import Dropout, keep_mask
-from fleeting.models.layers import Conv3d, Dense
+from fleeting.models.layers import BatchNorm, Conv3d, Dense
 from fleeting.models.talluri2022 import ConvBlock
 
 # What is asked for: of the weights of a convolution, and of everything else.
@@ -110,6 +110,132 @@ def test_block_without_normalisation(any_kernels, poisoned, channels, filters, k
     ours.backward(direction)
     theirs.backward(direction.double())
     check_gradients(block, exact, x, None)
+
+
+class PlaneBlock(nn.Module):
+    """Single frames: convolution, ReLU, normalisation, pooling with a border."""
+
+    def __init__(self, channels, filters, height, padding, border, seed):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = Conv3d(channels, filters, (1, height, 3), padding=(0, padding, padding))
+        self.relu, self.norm = nn.ReLU(inplace=True), BatchNorm(filters)
+        self.pool = nn.MaxPool3d((1, 3, 3), padding=(0, border, border))
+        with torch.no_grad():
+            self.norm.weight.copy_(torch.randn(filters))
+            self.norm.bias.normal_()
+            self.conv.bias.normal_(0, 0.3)
+            self.conv.bias[filters // 2] = -100.0  # never fires
+            self.norm.weight[1] = -1e-3
+
+    def forward(self, x):
+        return plane_conv_relu_norm_pool(x, self.conv, self.relu, self.norm, self.pool)
+
+
+def check_planes(block, x):
+    exact = in_double(block)
+    ours, theirs = block.train()(x), exact.train()(x.double())
+    assert error(ours, theirs) <= ELSEWHERE
+    direction = torch.randn_like(ours)
+    ours.backward(direction)
+    theirs.backward(direction.double())
+    check_gradients(block, exact, x, None)
+    for one, other in zip(block.norm.buffers(), exact.norm.buffers(), strict=True):
+        assert error(one, other) <= ELSEWHERE
+    with torch.no_grad():
+        assert error(block.eval()(x), exact.eval()(x.double())) <= ELSEWHERE
+    return ours
+
+
+@quickly
+@given(
+    st.sampled_from([1, 3, 16]), st.sampled_from([16, 32]), st.sampled_from([(1, 0), (3, 0), (3, 1), (3, 2), (5, 2)]),
+    st.sampled_from([0, 1]), st.integers(1, 2), st.integers(1, 30), st.integers(1, 30), st.integers(2, 4),
+    st.integers(0, 99)
+)  # fmt: skip
+def test_single_frames(any_kernels, poisoned, channels, filters, kernel, border, frames, height, width, samples, seed):
+    """Down to frames of one pixel, of which the pooling's border makes a cell."""
+    tall, padding = kernel
+    least = 1 if border else 3
+    height, width = (max(edge, least + k - 1 - 2 * padding) for edge, k in zip((height, width), (tall, 3)))
+    block = PlaneBlock(channels, filters, tall, padding, border, seed)
+    x = torch.randn(samples, channels, frames, height, width)
+    out = check_planes(block, x)
+    assert type(block.train()(x).grad_fn).__name__ == "_PlaneNormPoolBackward"
+    assert out.permute(0, 2, 3, 4, 1).is_contiguous()
+
+
+@quickly
+@given(st.integers(1, 3), st.integers(3, 20), st.integers(3, 20), st.sampled_from([0, 1]), st.integers(0, 99))
+def test_single_frames_without_kernels(monkeypatch, channels, height, width, border, seed):
+    monkeypatch.setattr(fused, "library", lambda: None)
+    block = PlaneBlock(channels, 16, 3, 1, border, seed)
+    x = torch.randn(3, channels, 2, height, width)
+    check_planes(block, x)
+    assert type(block.train()(x).grad_fn).__name__ == "ViewBackward0" or block(x).requires_grad
+    # What a hook asks for, and what comes from below.
+    x.requires_grad_()
+    twin = x.detach().double().requires_grad_()
+    direction = torch.randn_like(block(x))
+    block(x).backward(direction)
+    in_double(block)(twin).backward(direction.double())
+    assert error(x.grad, twin.grad) <= ELSEWHERE
+
+
+@pytest.mark.parametrize("kind", ["all alike", "two levels"])
+def test_ties_in_the_pooling_of_single_frames(any_kernels, kind):
+    rng = np.random.default_rng(0)
+    x = {
+        "all alike": np.full((2, 3, 1, 12, 15), 0.5),
+        "two levels": np.repeat(np.repeat(rng.integers(0, 2, (2, 3, 1, 4, 5)), 9, 3), 9, 4),
+    }[kind]
+    block = PlaneBlock(3, 16, 3, 1, 1, 0)
+    exact, x = in_double(block), torch.from_numpy(x.astype(np.float32))
+    ours, theirs = block.train()(x), exact.train()(x.double())
+    assert error(ours, theirs) <= ELSEWHERE
+    (ours * ours.detach()).sum().backward()
+    (theirs * theirs.detach()).sum().backward()
+    scale = max(float(p.grad.abs().max()) for p in exact.parameters())
+    for (name, one), other in zip(block.named_parameters(), exact.parameters(), strict=True):
+        assert (one.grad.double() - other.grad).abs().max() <= 1e-5 * scale, name
+
+
+def test_what_the_kernels_of_single_frames_do_not_know_is_left_to_pytorch(any_kernels):
+    x, weight = torch.randn(2, 3, 1, 9, 9), Conv3d(3, 16, (1, 3, 3)).weight
+    assert fused.plane_kernels_for(x, weight, (1, 1, 1), 3) is any_kernels
+    assert fused.plane_kernels_for(x.requires_grad_(), weight, (1, 1, 1), 3) is None
+    with torch.no_grad():
+        assert fused.plane_kernels_for(x, weight, (1, 1, 1), 3) is any_kernels
+    x = x.detach()
+    assert fused.plane_kernels_for(x, weight, (1, 1, 1), 2) is None
+    assert fused.plane_kernels_for(x, Conv3d(3, 16, 3).weight, (1, 1, 1), 3) is None
+    assert fused.plane_kernels_for(x.double(), weight, (1, 1, 1), 3) is None
+    block = PlaneBlock(3, 16, 3, 1, 1, 0).eval()
+    with torch.no_grad():
+        before, seen = block(x), []
+        for layer in (block.conv, block.relu, block.norm, block.pool):
+            layer.register_forward_hook(lambda layer, *_: seen.append(type(layer).__name__))
+        assert error(block(x), before) <= ELSEWHERE
+    assert seen == ["Conv3d", "ReLU", "BatchNorm", "MaxPool3d"]
+    with torch.no_grad():
+        block.conv.weight.fill_(float("nan"))
+        assert not torch.isfinite(block(x)).any()
+
+
+@given(st.integers(1, 3), st.integers(2, 9), st.integers(2, 9), st.sampled_from([1, 2]), st.booleans())
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_means_of_single_frames(samples, height, width, frames, channels_last):
+    x = (
+        torch.randn(samples, frames, height, width, 5)
+        if channels_last
+        else torch.randn(samples, 5, frames, height, width)
+    )
+    x = (x.permute(0, 4, 1, 2, 3) if channels_last else x).requires_grad_()
+    out, expected = PlaneMeanPool(2)(x), nn.functional.avg_pool3d(x, (1, 2, 2))
+    torch.testing.assert_close(out, expected)
+    direction = torch.randn_like(out)
+    ours, theirs = (torch.autograd.grad(y, x, direction)[0] for y in (out, expected))
+    torch.testing.assert_close(ours, theirs)
 
 
 @quickly

@@ -132,8 +132,9 @@ def train(
 ) -> TrainingResult:
     """Train a network, or fit a :class:`~fleeting.models.DirectModel`, in place.
 
-    On a CPU the samples stay where they are, in memory or in files, as ``uint8``, and become standardised ``float32`` a
-    batch at a time; on CUDA they are copied to the device once, and the steps are replays of a graph. Order and dropout
+    On a CPU the samples stay where they are, in memory or in files, and become standardised ``float32`` a batch at a
+    time, or once if they are few and small (:mod:`fleeting.training.resident`); on CUDA they are copied to the device
+    once, and the steps are replays of a graph. Order and dropout
     follow from ``seed`` alone: the same call on the same first weights gives the same weights, bit for bit, on one
     machine with one number of threads. PyTorch's global generators are left as they were.
 
@@ -320,13 +321,18 @@ class _Run:
     ) -> tuple[tuple[dict[str, Any], ...], CollapseReport]:
         """Fit to all samples; the record and the verdict."""
         start = time.perf_counter()
-        everything = torch.arange(len(self.labels))
         with torch.no_grad():
-            model.eval().fit_direct(self.batches.take(everything), self.labels, weights=self.weights, seed=seed)
-        if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
-            raise DivergedError(f"the fitted {type(model).__name__} is not finite; regularise more, or report it")
-        loss, answers = self.score(self.batches, self.labels)
-        row: dict[str, Any] = {"epoch": 1, "loss": loss, "accuracy": float((answers == self.labels).double().mean())}
+            x = self.batches.take(torch.arange(len(self.labels)))
+            model.eval().fit_direct(x, self.labels, weights=self.weights, seed=seed)
+            if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
+                raise DivergedError(f"the fitted {type(model).__name__} is not finite; regularise more, or report it")
+            logits = model(x)
+        answers = logits.argmax(1)
+        loss, accuracy = (
+            float(F.cross_entropy(logits.double(), self.labels)),
+            float((answers == self.labels).double().mean()),
+        )
+        row: dict[str, Any] = {"epoch": 1, "loss": loss, "accuracy": accuracy}
         if self.held_out is not None:
             row["val_loss"], theirs = self.score(*self.held_out)
             row["val_accuracy"] = float((theirs == self.held_out[1]).double().mean())

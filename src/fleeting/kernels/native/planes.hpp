@@ -71,7 +71,6 @@ void plane_forward(const Plane& p, PlaneForward to) {
   for (int64_t n = 0; n < p.samples; n++, to.x += p.channels * p.height * p.width) {
     rows_of_x.see(frame.fill(to.x));
     for (int64_t f = 0; f < filters; f += kBlock) {
-      Floats total[kVectors] = {}, squares[kVectors] = {};
       for (int64_t h = 0; h < height; h++) {
         const int64_t cell = (h + p.border) / kPool, inside = (h + p.border) % kPool;
         const bool pool = cell < rows;
@@ -85,14 +84,18 @@ void plane_forward(const Plane& p, PlaneForward to) {
         }
         for (int v = 0; v < kVectors; v++) {
           if (to.statistics) {
-            Floats sum = total[v], square = squares[v];
+            // In single precision within a row, in double across rows.
+            Floats sum = {}, square = {};
             for (int64_t w = 0; w < width; w++) {
               const Floats y = load(&row[w * kBlock + v * kLanes]);
               sum += y;
               square += y * y;
             }
-            total[v] = sum;
-            squares[v] = square;
+            double* statistics = to.statistics + f + v * kLanes;
+            for (int i = 0; i < kLanes; i++) {
+              statistics[i] += sum[i];
+              statistics[filters + i] += square[i];
+            }
           }
           if (!pool) continue;
           const Floats sign = to.sign ? load(to.sign + f + v * kLanes) : all(1.0f);
@@ -122,11 +125,6 @@ void plane_forward(const Plane& p, PlaneForward to) {
             if (to.chosen) store(to.chosen + out, load(&where[at]));
           }
       }
-      if (to.statistics)
-        for (int i = 0; i < kBlock; i++) {
-          to.statistics[f + i] += total[i / kLanes][i % kLanes];
-          to.statistics[filters + f + i] += squares[i / kLanes][i % kLanes];
-        }
     }
     to.pooled += rows * columns * filters;
     if (to.chosen) to.chosen += rows * columns * filters;
