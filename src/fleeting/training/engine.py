@@ -328,11 +328,11 @@ class _Run:
                 raise DivergedError(f"the fitted {type(model).__name__} is not finite; regularise more, or report it")
             logits = model(x)
         answers = logits.argmax(1)
-        loss, accuracy = (
-            float(F.cross_entropy(logits.double(), self.labels)),
-            float((answers == self.labels).double().mean()),
-        )
-        row: dict[str, Any] = {"epoch": 1, "loss": loss, "accuracy": accuracy}
+        row: dict[str, Any] = {
+            "epoch": 1,
+            "loss": float(F.cross_entropy(logits.double(), self.labels)),
+            "accuracy": float((answers == self.labels).double().mean()),
+        }
         if self.held_out is not None:
             row["val_loss"], theirs = self.score(*self.held_out)
             row["val_accuracy"] = float((theirs == self.held_out[1]).double().mean())
