@@ -20,9 +20,10 @@ __all__ = ["MicroExpressionClassifier"]
 
 
 class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A network of the zoo as a scikit-learn classifier over sequences.
+    """A model of the zoo as a scikit-learn classifier over sequences.
 
-    Sizes are taken from the data. ``None`` for a training parameter takes the value of the network's paper.
+    Sizes are taken from the data. ``None`` for a training parameter takes the value of the network's paper; of a model
+    that is fitted at once, such as ``"pca_logistic"``, only ``motion`` and ``class_weights`` can be chosen.
 
     Parameters
     ----------
