@@ -397,16 +397,21 @@ class ComposedFrames:
     Attributes
     ----------
     style : the subject's.
+    emotion : one of :data:`EMOTIONS`, where the clip's label may be ``negative``.
+    intensities : action unit -> intensity of all that is shown: the emotion's, the habits', and what else there is.
+    timing : true onset, apex and offset.
     """
 
     def __init__(self, take: _Take, style: Style) -> None:
         self._take, self.style = take, style
+        self.emotion, self.intensities = take.emotion, take.intensities
+        self.timing: Timing = take.arguments["timing"]
 
     def __repr__(self) -> str:
         return f"ComposedFrames({self.style.identity!r}, {self._take.emotion!r}, {len(self)} frames)"
 
     def truth(self, film: Sequence[int] = ()) -> SyntheticClip:
-        """The clip with everything that is true of it, the true apex among it; ``film`` says which frames it holds."""
+        """The clip with its true motion, field and landmarks; ``film`` says which frames it holds, in colour."""
         return make_clip(self.style.identity, self._take.emotion, **self._take.arguments, film=film)
 
     def __len__(self) -> int:
