@@ -64,6 +64,7 @@ $(KERAS)/.installed: pyproject.toml | $(BIN)/python
 bench: $(VENV)/.installed $(KERAS)/.installed
 	$(BIN)/python benchmarks/steps.py --keras-python $(KERAS)/bin/python
 	$(BIN)/python benchmarks/table4.py
+	$(BIN)/python benchmarks/exam.py
 	$(BIN)/python benchmarks/costs.py
 
 lint: $(VENV)/.installed-test

@@ -45,6 +45,15 @@ def test_table4_shows_the_arithmetic_of_all_folds():
     assert "5 units" in out
 
 
+def test_exam_shows_the_arithmetic_and_runs_the_command_whole():
+    out = run("exam.py", "--small", "--rounds", 2, "--epochs", 1)
+    ratios = {line.split("`")[1]: line.split("|")[3] for line in out.splitlines() if line.startswith("| `")}
+    assert set(ratios) == {"plain", "fleeting", "fleeting-plain"}
+    assert float(ratios["plain"].split()[0]) > 0
+    assert "outputs agree to" in out
+    assert "`pca_logistic`: 3 folds, the whole command" in out
+
+
 def test_costs_writes_a_table_and_a_plot(tmp_path):
     run("costs.py", "--small", "--out", tmp_path)
     with (tmp_path / "costs.csv").open(newline="", encoding="utf-8") as file:
