@@ -172,8 +172,7 @@ def test_single_frames_without_kernels(monkeypatch, channels, height, width, bor
     block = PlaneBlock(channels, 16, 3, 1, border, seed)
     x = torch.randn(3, channels, 2, height, width)
     check_planes(block, x)
-    assert type(block.train()(x).grad_fn).__name__ == "ViewBackward0" or block(x).requires_grad
-    # What a hook asks for, and what comes from below.
+    # The gradient of what comes in, which only this way has.
     x.requires_grad_()
     twin = x.detach().double().requires_grad_()
     direction = torch.randn_like(block(x))

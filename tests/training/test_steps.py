@@ -27,6 +27,8 @@ SIZES = {
     "micro_exp_fusenet_intermediate": (17, 16, 8),
     "micro_exp_fusenet_late": (17, 16, 8),
     "modified_micro_exp_stcnn": (10, 20, 14),
+    "ststnet": (1, 13, 14),
+    "rcn": (1, 13, 14),
 }
 CPU = torch.device("cpu")
 

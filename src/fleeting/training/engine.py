@@ -134,9 +134,9 @@ def train(
 
     On a CPU the samples stay where they are, in memory or in files, and become standardised ``float32`` a batch at a
     time, or once if they are few and small (:mod:`fleeting.training.resident`); on CUDA they are copied to the device
-    once, and the steps are replays of a graph. Order and dropout
-    follow from ``seed`` alone: the same call on the same first weights gives the same weights, bit for bit, on one
-    machine with one number of threads. PyTorch's global generators are left as they were.
+    once, and the steps are replays of a graph. Order and dropout follow from ``seed`` alone: the same call on the same
+    first weights gives the same weights, bit for bit, on one machine with one number of threads. PyTorch's global
+    generators are left as they were.
 
     A model that is fitted directly gets all samples at once, on the CPU; its history is one record, of the fitted model
     in evaluation mode, and ``config`` must have ``optimizer="none"``.
