@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from fleeting.analysis.explain import Explanation, draw_explanation, explain_sequence
+from fleeting.analysis.recognise import EventRecogniser, Recognised
 from fleeting.errors import MissingExtraError, UsageError
 from fleeting.models import InputShape, ModelSpec, create_model
+from fleeting.sequences import Flow
 from fleeting.training import Standardisation, TrainedModel, TrainingConfig, load_model, save_model, train
 
 T, H, W = 9, 24, 32
@@ -191,10 +193,16 @@ def test_models_that_are_fitted_at_once_are_explained_as_networks(method):
     assert found.map[2:, 2:4, 4:6].sum() > 0.5 * np.abs(found.map).sum()
 
 
-def test_one_frame_of_flow_has_no_still_face_to_compare_with():
+def test_one_frame_of_flow_has_no_still_face_to_compare_with(tmp_path):
     X = np.random.default_rng(0).integers(0, 256, (6, 1, 8, 8, 3), dtype=np.uint8)
-    result = train(create_model("pca_logistic", height=8, width=8), X, [0, 1, 2] * 2,
-                   TrainingConfig.for_model("pca_logistic"))  # fmt: skip
-    trained = TrainedModel(result.model, (0, 1, 2), None, {}, result.config, result.standardisation, Path("nowhere"))
+    result = train(
+        create_model("pca_logistic", height=8, width=8), X, [0, 1, 2] * 2, TrainingConfig.for_model("pca_logistic")
+    )
+    save_model(tmp_path, result, recipe=Flow(size=8).model_dump())
+    trained = load_model(tmp_path)
     with pytest.raises(UsageError, match="pca_logistic is shown one frame"):
         explain_sequence(trained, X[0])
+    # An analysis goes on without.
+    picture = tmp_path / "event.png"
+    EventRecogniser(trained, "own").draw_explanation(Recognised(("a", "b", "c"), (1.0, 0.0, 0.0), (), X[0]), picture)
+    assert not picture.exists()
