@@ -1,4 +1,4 @@
-"""``--choose`` on the command line."""
+"""``--choose`` and ``study leakage`` on the command line."""
 
 import json
 
@@ -38,3 +38,15 @@ def test_a_model_brings_its_recipe(monkeypatch):
 
     assert made(None, "model_a").name == "talluri2022"
     assert made("irawan2023", "model_a").name == "irawan2023"
+
+
+def test_the_study_of_leakage_runs_on_data_of_ones_own(small_set, tmp_path, capsys):
+    command = ["study", "leakage", "--model", "model_b", "--recipe", "talluri2022,frames=18,height=16,width=16"]
+    command += ["--epochs", "2", "--folds", "2", "--only", "mixed", "--out", str(tmp_path / "study"), "--jobs", "1"]
+    command += ["--cache", str(tmp_path / "store"), "--json"]
+    assert main(command) == 2
+    assert "either --data KIND:PATH or --look-alike; found neither" in capsys.readouterr().err
+    assert main([*command, "--data", f"synthetic:{small_set}"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed["summary"]) == 3 and (tmp_path / "study" / "report.html").is_file()
+    assert {path.name for path in (tmp_path / "study" / "runs").iterdir()} == {"independent", "mixed"}

@@ -104,6 +104,8 @@ def observer_on(screen: Screen, bars: Any, epochs: int) -> Any:
             screen.warn(f"{key}: {record['warning']}")
             return
         done[key] = int(record["epoch"])
-        step(finished["before"] * epochs + sum(done.values()), finished["total"] * epochs)
+        count = finished["before"] * epochs + sum(done.values())
+        # Units that choose their epochs on inner folds train more than others.
+        step(count, max(count, finished["total"] * epochs))
 
     return Observer(stage=screen.say, preprocessing=bars.step("clips"), epoch=on_epoch, units=on_units)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from fleeting.app.common import config_from, observer_on
+from fleeting.app.common import config_from, name_list, observer_on
 from fleeting.app.screen import Screen
 from fleeting.app.specs import parse_grid
 from fleeting.errors import UsageError
@@ -125,6 +126,85 @@ def irawan2023(
         jobs,
         Screen(quiet, json),
     )
+
+
+@study_app.command
+def leakage(
+    *,
+    out: Out,
+    data: Annotated[
+        list[str] | None,
+        Parameter(name="--data", negative="", help="A data set as KIND:PATH; several make a composite."),
+    ] = None,
+    look_alike: LookAlike = False,
+    scale: Scale = 1.0,
+    model: str = "ststnet",
+    recipe: str | None = None,
+    scheme: str | None = "megc2019",
+    epochs: Epochs = None,
+    folds: int = 5,
+    only: Only = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    cache: Cache = None,
+    jobs: Jobs = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """What leakage is worth: one method with people mixed, with the best test epoch, and without either.
+
+    Example: fleeting study leakage --look-alike --scale 0.1 --epochs 20 --out leakage
+
+    Parameters
+    ----------
+    look_alike
+        Run on a synthetic composite of the true size instead of --data; it is made beside --out.
+    model
+        NAME[,option=value...], a network.
+    recipe
+        NAME[,field=value...] (default: the model's own).
+    scheme
+        Label scheme of the data sets.
+    folds
+        Of the k-folds.
+    only
+        Parts to run beside the honest k-fold, separated by commas: mixed, inner, loso (default: all).
+    """
+    from fleeting.sequences import write_flow_folder
+    from fleeting.studies import run_leakage
+    from fleeting.synthesis import composite_clips
+
+    screen = Screen(quiet, json)
+    if bool(data) == look_alike:
+        raise UsageError(
+            "study leakage needs either --data KIND:PATH or --look-alike; found " + ("both" if data else "neither")
+        )
+    parts = () if only is None else name_list(only, "only")
+    with screen.bar() as bars:
+        if look_alike:
+            screen.say("Making a synthetic composite")
+            folder = out.with_name(out.name + "-look-alike")
+            clips = composite_clips(seed, scale=scale)
+            made = write_flow_folder(clips, folder, jobs=jobs, store=cache, progress=bars.step("clips made"))
+            data = [f"flow:{made.folder}"]
+        training = {} if epochs is None else {"epochs": epochs}
+        config = config_from(data or [], scheme, recipe, model, None, None, training, "loso", str(seed), False, device)
+        result = run_leakage(
+            config,
+            out,
+            folds=folds,
+            only=parts,
+            look_alike=look_alike,
+            jobs=jobs,
+            store=cache,
+            observer=observer_on(screen, bars, config.training.epochs),
+        )
+    page = _pages(result.path)
+    content = loads((result.path / "study.json").read_text(encoding="utf-8"))
+    for sentence in content["summary"]:
+        screen.show(sentence)
+    screen.show(f"Report: {page}")
+    screen.dump({"study": str(result.path), "report": str(page), "summary": content["summary"]})
 
 
 def _conduct(
