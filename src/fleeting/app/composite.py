@@ -27,7 +27,7 @@ def synth_composite(
     442 clips of 68 people who do not exist, each with habits of their own, in the folder of images and the table that
     circulate of the real composite; --data flow:OUT reads them. It compares methods, and says nothing about real people.
 
-    Example: fleeting synth-composite composite --scale 0.05
+    Example: fleeting synth-composite composite --scale 0.01
 
     Parameters
     ----------
