@@ -138,10 +138,10 @@ class CompositeSettings(BaseModel):
     level: float = Field(0.25, ge=0, le=1, description="spread (sigma of the logarithm) of people's own amplitude")
     asymmetry: float = Field(0.25, ge=0, le=1, description="standard deviation of people's habitual asymmetry")
     habits: float = Field(
-        0.8, ge=0, le=2, description="mean intensity of a person's habitual action units, which come with any emotion"
+        0.5, ge=0, le=2, description="mean intensity of a person's habitual action units, which come with any emotion"
     )
-    blend: float = Field(0.3, ge=0, le=1, description="share of clips that show some of another class's emotion, too")
-    partial: float = Field(0.5, ge=0, le=1, description="how much of an action unit of the emotion can be missing")
+    blend: float = Field(0.15, ge=0, le=1, description="share of clips that show some of another class's emotion, too")
+    partial: float = Field(0.3, ge=0, le=1, description="how much of an action unit of the emotion can be missing")
     apex_error: float = Field(
         0.02, ge=0, le=0.2, description="standard deviation, in seconds, of the annotated apex about the true one"
     )
