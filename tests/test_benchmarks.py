@@ -106,3 +106,14 @@ def test_the_arithmetic_floor_is_what_torch_counts(monkeypatch):
         # Without normalisation PyTorch still computes the weight gradient as if the whole output had one.
         spared = 0 if network.norm else inference - 2 * network._dense()
         assert network.step_flops() == step - spared
+
+
+def test_composite_difficulty_scores_each_model_and_seed():
+    out = run("composite_difficulty.py", "--scale", 0.01, "--seeds", 3, "--epochs", 1, "--jobs", 1)
+    rows = [line.split("|") for line in out.splitlines() if line.startswith("| 3 |")]
+    assert [(row[2].strip(), row[3].strip()) for row in rows] == [
+        ("pca_logistic", "cde"),
+        ("pca_logistic", "stratified-kfold"),
+        ("ststnet", "subject-kfold"),
+    ]
+    assert all(0 <= float(part) <= 1 for row in rows for cell in row[4:8] for part in cell.split("/"))
