@@ -169,7 +169,7 @@ class RCN(nn.Module):
         for option, value, least in (("filters", filters, 4), ("size", size, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise UsageError(f"{NAME}: found {option} {value!r}; expected a whole number of at least {least}")
-        self.modules_ = modules
+        self.added = modules
         wide = modules == "wide"
         sizes = shape.n_frames, shape.height, shape.width
         least = 4 if wide else 8
@@ -195,7 +195,7 @@ class RCN(nn.Module):
         """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         first = self.input(as_ncdhw(x))
         features = self.mean(self.dropout(self.pool(self.recurrent(first))))
-        if self.modules_ == "attention":
+        if self.added == "attention":
             features = features * attention(self.look(first), self.output.weight)
         logits: Tensor = self.output(self.flatten(features))
         return logits

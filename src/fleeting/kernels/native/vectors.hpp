@@ -20,7 +20,7 @@ constexpr int kLanes = FLEETING_LANES;
 // Filters are worked on in blocks of so many, and a block is so many vectors.
 constexpr int kBlock = 16;
 constexpr int kVectors = kBlock / kLanes;
-// Max-pooling is 3x3x3 in every network of the papers.
+// Max-pooling is by 3 in every network that the kernels know: over time too, unless frames stand alone (planes.hpp).
 constexpr int kPool = 3;
 
 typedef float Floats __attribute__((vector_size(4 * kLanes)));
