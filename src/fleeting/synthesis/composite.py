@@ -124,9 +124,9 @@ COMPOSITE: Mapping[str, Part] = {
 
 
 class CompositeSettings(BaseModel):
-    """How hard the composite is; each field is one nuisance, and 0 takes it away.
+    """How hard the composite is; each field but the amplitude is one nuisance, and 0 takes it away.
 
-    The defaults were set so that simple methods score about what is published for the real composite
+    The defaults were set so that STSTNet scores about what is published for the real composite
     (``benchmarks/composite_difficulty.py`` prints it).
     """
 
