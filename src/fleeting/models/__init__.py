@@ -9,6 +9,7 @@ from fleeting.models import gan2019 as gan2019
 from fleeting.models import irawan2023 as irawan2023
 from fleeting.models import liong2018 as liong2018
 from fleeting.models import liong2019 as liong2019
+from fleeting.models import mirror_ensemble as mirror_ensemble
 from fleeting.models import pca_logistic as pca_logistic
 from fleeting.models import reddy2019 as reddy2019
 from fleeting.models import talluri2022 as talluri2022
