@@ -129,6 +129,12 @@ class TestJudgement:
         assert stuck.see(3, 1.09, 0.33, HEALTHY) is not None
         assert learning.see(3, 1.10, 0.45, HEALTHY) is None
 
+    def test_a_run_that_means_to_learn_slowly_gets_more_epochs_at_the_floor(self):
+        patient = CollapseWatch(["a", "b", "c"], floor=float(np.log(3)), majority=1 / 3, epochs=800)
+        for epoch in range(1, 70):
+            assert patient.see(epoch, 1.10, 0.34, HEALTHY) is None
+        assert patient.see(70, 1.10, 0.34, HEALTHY) is not None
+
     def test_a_run_that_recovers_is_noted_but_not_marked(self):
         w = watch()
         for epoch in range(1, 4):

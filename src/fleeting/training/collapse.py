@@ -28,6 +28,8 @@ DEAD_SHARE = 0.8
 GRACE_EPOCHS = 2
 CONSTANT_EPOCHS = 2
 STUCK_EPOCHS = 3
+# What most papers train for.
+USUAL_EPOCHS = 100
 STUCK_WITHIN = 0.02
 ACCURACY_MARGIN = 0.05
 
@@ -147,16 +149,23 @@ class CollapseWatch:
     classes : names, for the sentences.
     floor : the loss of the best constant answer, see :func:`prior_entropy`.
     majority : the accuracy of the best constant answer.
+    epochs : of the whole run. Who trains for 800 means to learn slowly, and may pass more of them at the floor.
     """
 
     classes: Sequence[object]
     floor: float
     majority: float
+    epochs: int = 0
     first: CollapseReport | None = None
     _constant: int = field(default=0, repr=False)
     _dead: int = field(default=0, repr=False)
     _stuck: int = field(default=0, repr=False)
     _learning: bool = field(default=False, repr=False)
+
+    @property
+    def patience(self) -> int:
+        """Epochs at the floor that are no news."""
+        return max(STUCK_EPOCHS, (self.epochs - USUAL_EPOCHS) // 10)
 
     def suspicious(self, seen: Probe) -> bool:
         """Whether a look in evaluation mode calls for a second one with the batches' own statistics."""
@@ -182,7 +191,7 @@ class CollapseWatch:
             reasons.append(says_constant(self.classes[seen.constant]))
         if self._dead >= CONSTANT_EPOCHS:
             reasons.append(self._says_dead(seen.dead))
-        if self._stuck >= STUCK_EPOCHS:
+        if self._stuck >= self.patience:
             reasons.append(self._says_stuck())
         return tuple(reasons)
 
@@ -210,7 +219,7 @@ class CollapseWatch:
                 reasons[-1] += f", {LAG}"
         if dead:
             reasons.append(self._says_dead(final.dead))
-        if self._stuck >= STUCK_EPOCHS:
+        if self._stuck >= self.patience:
             reasons.append(self._says_stuck())
         if reasons:
             return CollapseReport(True, tuple(reasons), self.first.epoch if self.first else epoch)

@@ -214,6 +214,7 @@ def train(
         names,
         floor=prior_entropy(labels, _class_weights(labels, spec.shape.n_classes, config)),
         majority=float(counts.max() / counts.sum()),
+        epochs=config.epochs,
     )
     with repeatable(dropout_seed, where, config.precision):
         records, collapse, steps = run.through(watch, on_epoch)
