@@ -306,7 +306,8 @@ def evaluate(
         Run folder.
     protocol
         NAME[,option=value...]: stratified-kfold, holdout, repeated-holdout mix subjects as the papers do; subject-kfold,
-        subject-holdout, repeated-subject-holdout, loso do not; cross-dataset,source=A+B,target=C tests on another set.
+        subject-holdout, repeated-subject-holdout, loso do not; cde and hde are the field's exam on the composite of three
+        sets; cross-dataset,source=A+B,target=C tests on another set.
         Options: folds, repeats, test_size, seed.
     seeds
         Comma-separated; every fold is trained once for each.

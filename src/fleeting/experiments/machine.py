@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from fleeting._version import __version__
@@ -30,6 +31,9 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
+    with suppress(PackageNotFoundError):
+        # It takes the place of the headless one, with TV-L1.
+        found["opencv-contrib-python-headless"] = version("opencv-contrib-python-headless")
     return found
 
 

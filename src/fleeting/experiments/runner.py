@@ -22,7 +22,7 @@ from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
-from fleeting.experiments.selection import NOTHING_CHOSEN
+from fleeting.experiments.selection import nothing_chosen
 from fleeting.experiments.unit import Lesson, OnEpoch, Side, UnitJob, fit, run_unit
 from fleeting.files import write_atomic, write_csv
 from fleeting.models import create_model, model_info
@@ -385,9 +385,13 @@ def _published(config: ExperimentConfig) -> list[dict[str, Any]]:
 
 def _selection(config: ExperimentConfig) -> dict[str, Any]:
     rule = config.selection
-    if rule is None:
-        return {"sentence": NOTHING_CHOSEN}
-    return {"sentence": rule.sentence(), **rule.model_dump(mode="json")}
+    what = nothing_chosen(config.training) if rule is None else rule.sentence()
+    seen = (
+        "test clips were watched after each epoch, which decided nothing"
+        if config.watch
+        else "test clips were predicted once, after training"
+    )
+    return {"sentence": f"{what}; {seen}"} | ({} if rule is None else rule.model_dump(mode="json"))
 
 
 def _typical_fps(clips: Sequence[Clip]) -> float | None:

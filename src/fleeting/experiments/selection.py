@@ -96,12 +96,17 @@ class Selection(BaseModel):
         what = [*(["the number of epochs"] if self.epochs else []), *self.grid]
         return (
             f"{' and '.join(what)} chosen in each fold by {_SHOWN[self.metric]} on {self.folds} inner folds of its "
-            "training side, no person in two of them; test clips were predicted once, after training"
+            "training side, no person in two of them"
         )
 
 
 _SHOWN = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
-NOTHING_CHOSEN = "nothing was chosen: the weights after the last epoch; test clips were predicted once, after training"
+
+
+def nothing_chosen(training: TrainingConfig) -> str:
+    """What a report prints where nothing was chosen."""
+    what = "the model is fitted at once" if training.optimizer == "none" else "the weights after the last epoch"
+    return f"nothing was chosen: {what}"
 
 
 @dataclass(frozen=True)

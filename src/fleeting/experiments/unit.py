@@ -15,7 +15,7 @@ import pandas as pd
 
 from fleeting import kernels
 from fleeting.errors import CollapseWarning, UsageError
-from fleeting.experiments.selection import INNER, NOTHING_CHOSEN, Candidate, Selection, best_epoch, changed
+from fleeting.experiments.selection import INNER, Candidate, Selection, best_epoch, changed, nothing_chosen
 from fleeting.files import write_csv, write_json
 from fleeting.metrics import majority_accuracy
 from fleeting.protocols import create_protocol, folds_of
@@ -135,7 +135,9 @@ def choose(lesson: Lesson, on_epoch: Callable[[dict[str, Any]], None] | None = N
     """
     rule = lesson.selection
     if rule is None:
-        return Choice(lesson.training, lesson.model_options, {"sentence": NOTHING_CHOSEN, "chosen": {}})
+        return Choice(
+            lesson.training, lesson.model_options, {"sentence": nothing_chosen(lesson.training), "chosen": {}}
+        )
     protocol = create_protocol(INNER, folds=rule.folds, seed=lesson.seed)
     folds = folds_of(protocol, lesson.side.table())
     candidates = []
