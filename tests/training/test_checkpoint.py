@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_a_failed_save_leaves_what_was_there(trained, folder, monkeypatch):
 
 def test_killed_between_the_two_files_is_noticed(trained, folder, monkeypatch):
     model = create_model("model_a", n_frames=9, height=18, width=18, seed=5)
-    other = type(trained)(**{**vars(trained), "model": model})
+    other = replace(trained, model=model)
 
     def kill(path, value):
         raise KeyboardInterrupt

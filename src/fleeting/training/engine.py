@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,7 @@ __all__ = ["DivergedError", "OnEpoch", "TrainingResult", "predict_proba", "train
 OnEpoch = Callable[[dict[str, Any]], object]
 
 PREDICTED_AT_ONCE = 4
+_VALUES_AT_ONCE = 1 << 19
 
 
 class DivergedError(FleetingError, ArithmeticError):
@@ -366,7 +368,9 @@ class _Run:
         self.model.eval()
         loss = torch.zeros((), dtype=torch.float64, device=labels.device)
         answers = torch.empty_like(labels)
-        for index in torch.split(torch.arange(len(labels), device=labels.device), PREDICTED_AT_ONCE):
+        # Of samples as small as flow, four at once would mostly be overhead.
+        size = max(PREDICTED_AT_ONCE, _VALUES_AT_ONCE // math.prod(_spec_of(self.model).shape.input))
+        for index in torch.split(torch.arange(len(labels), device=labels.device), size):
             logits = self.model(batches.take(index))
             loss += F.cross_entropy(logits, labels[index], reduction="sum")
             answers[index] = logits.argmax(1)
@@ -411,7 +415,8 @@ def predict_proba(
         raise UsageError(f"batch_size: found {batch_size}; expected at least 1")
     where = resolve_device(device)
     # Neither is free, and a stream asks for one clip after the other.
-    if any(weight.device != where for weight in chain(model.parameters(), model.buffers())):
+    first = next(chain(model.parameters(), model.buffers()), None)
+    if first is not None and first.device != where:
         model = model.to(where)
     if any(layer.training for layer in model.modules()):
         model.eval()
