@@ -6,7 +6,7 @@ So no choice can depend on a test clip, whatever the network or the protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +20,7 @@ from fleeting.training import TrainingConfig
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Candidate", "Selection", "changed"]
+__all__ = ["Candidate", "Selection", "by_owner", "changed"]
 
 OWNERS = ("training", "model")
 INNER = "subject-kfold"
@@ -129,6 +129,15 @@ class Candidate:
         return {**self.point, **({} if self.epoch is None else {"epochs": self.epoch}), "score": round(self.score, 6)}
 
 
+def by_owner(point: Mapping[str, Any], owners: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """``{"training.epochs": 3}`` as ``{"training": {"epochs": 3}}``, with every owner in it."""
+    fields: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
+    for name, value in point.items():
+        owner, _, field = name.partition(".")
+        fields[owner][field] = value
+    return fields
+
+
 def changed(
     training: TrainingConfig, options: Mapping[str, Any], point: Mapping[str, Any]
 ) -> tuple[TrainingConfig, dict[str, Any]]:
@@ -139,10 +148,7 @@ def changed(
     UsageError
         If a field is unknown or its value impossible.
     """
-    fields: dict[str, dict[str, Any]] = {owner: {} for owner in OWNERS}
-    for name, value in point.items():
-        owner, _, field = name.partition(".")
-        fields[owner][field] = value
+    fields = by_owner(point, OWNERS)
     if fields["training"]:
         training = TrainingConfig.create(**(training.model_dump() | fields["training"]))
     return training, {**options, **fields["model"]}

@@ -12,6 +12,7 @@ from fleeting.experiments.aggregate import METRICS
 from fleeting.experiments.collection import Collection, Conducted, PlannedRun
 from fleeting.experiments.config import ExperimentConfig, content_key
 from fleeting.experiments.runner import Observer
+from fleeting.experiments.selection import by_owner
 from fleeting.metrics import score_all
 from fleeting.sequences import recipe_from_dict
 from fleeting.training import TrainingConfig
@@ -64,10 +65,7 @@ def vary(config: ExperimentConfig, point: Mapping[str, Any]) -> ExperimentConfig
     UsageError
         If a field is unknown or its value impossible.
     """
-    changes: dict[str, dict[str, Any]] = {owner: {} for owner in OWNERS}
-    for name, value in point.items():
-        owner, _, field = name.partition(".")
-        changes[owner][field] = value
+    changes = by_owner(point, OWNERS)
     recipe = recipe_from_dict(config.recipe.model_dump() | changes["recipe"])
     training = TrainingConfig.create(**(config.training.model_dump() | changes["training"] | {"motion": recipe.motion}))
     return config.model_copy(
