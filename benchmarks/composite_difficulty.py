@@ -78,7 +78,7 @@ def main():
             place = root / f"seed{seed}"
             clips = composite_clips(seed, scale=arguments.scale, settings=settings)
             start = time.perf_counter()
-            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, store=place / "store")
+            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, store=place / "store", synthetic=True)
             seconds = time.perf_counter() - start
             print(
                 f"Seed {seed}: {made.n_clips} clips rendered, aligned, and their flow written in {seconds:.0f} s, "

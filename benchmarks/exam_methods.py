@@ -74,7 +74,7 @@ def main():
         for seed in arguments.seeds:
             place = (arguments.out or Path(temporary)) / f"seed{seed}"
             clips = composite_clips(seed, scale=arguments.scale)
-            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, store=place / "store")
+            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, store=place / "store", synthetic=True)
             people = len({(clip.dataset, clip.subject) for clip in clips})
             print(f"\n## Synthetic composite, seed {seed}: {made.n_clips} clips of {people} people\n", flush=True)
             predictions, rows = {}, []

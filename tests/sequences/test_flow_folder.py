@@ -153,3 +153,19 @@ def test_the_verb(clips, tmp_path, write_frames, capsys):
     assert "folder 2" in capsys.readouterr().out
     assert open_dataset(f"flow:{tmp_path / 'out'}").clips()[0].frames.size == (21, 21)
     assert main([*arguments[:-4], "--size", "2"]) == 2
+
+
+def test_flow_of_people_who_do_not_exist_says_so_as_far_as_the_page(clips, tmp_path, small_set, capsys):
+    """Beside a published figure nobody may take it for the real composite."""
+    write_flow_folder(clips, tmp_path / "real", store=tmp_path / "store")
+    assert not open_dataset(f"flow:{tmp_path / 'real'}").synthetic
+    command = ["flow-folder", str(tmp_path / "flow"), "--data", f"synthetic:{small_set}", "--jobs", "1", "--quiet"]
+    assert main([*command, "--cache", str(tmp_path / "store")]) == 0
+    data = f"flow:{tmp_path / 'flow'}"
+    assert open_dataset(data).synthetic and open_dataset(data).problems == []
+    run = ["evaluate", "--data", data, "--model", "pca_logistic", "--protocol", "cde", "--jobs", "1", "--quiet"]
+    assert main([*run, "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "store")]) == 0
+    kept = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert kept["config"]["synthetic"] == [True]
+    assert any("synthetic" in note for note in kept["notes"])
+    assert "These clips are synthetic" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")

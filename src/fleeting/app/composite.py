@@ -44,7 +44,7 @@ def synth_composite(
     screen = Screen(quiet, json)
     clips = composite_clips(seed, scale=scale)
     with screen.bar() as bars:
-        made = write_flow_folder(clips, out, jobs=jobs, store=cache, progress=bars.step("clips"))
+        made = write_flow_folder(clips, out, jobs=jobs, store=cache, progress=bars.step("clips"), synthetic=True)
     for item in made.skipped:
         screen.warn(f"skipped {item.clip.key}: {item.reason}")
     subjects = len({(clip.dataset, clip.subject) for clip in clips})

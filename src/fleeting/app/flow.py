@@ -44,7 +44,7 @@ def flow_folder(
     head
         Keep the head's own motion, as in what circulates, or have it removed.
     """
-    from fleeting.datasets import load_with_problems
+    from fleeting.datasets import load_with_problems, open_dataset
     from fleeting.sequences import create_recipe, write_flow_folder
 
     screen = Screen(quiet, json)
@@ -53,7 +53,15 @@ def flow_folder(
     for problem in problems:
         screen.warn(str(problem))
     with screen.bar() as bars:
-        made = write_flow_folder(clips, out, recipe=recipe, jobs=jobs, store=cache, progress=bars.step("clips"))
+        made = write_flow_folder(
+            clips,
+            out,
+            recipe=recipe,
+            jobs=jobs,
+            store=cache,
+            progress=bars.step("clips"),
+            synthetic=any(open_dataset(spec).synthetic for spec in data),
+        )
     for item in made.skipped:
         screen.warn(f"skipped {item.clip.key}: {item.reason}")
     counts = ", ".join(f"{name} {label} {count}" for (name, label), count in sorted(made.counts.items()))

@@ -185,7 +185,9 @@ def leakage(
             screen.say("Making a synthetic composite")
             folder = out.with_name(out.name + "-look-alike")
             clips = composite_clips(seed, scale=scale)
-            made = write_flow_folder(clips, folder, jobs=jobs, store=cache, progress=bars.step("clips made"))
+            made = write_flow_folder(
+                clips, folder, jobs=jobs, store=cache, progress=bars.step("clips made"), synthetic=True
+            )
             data = [f"flow:{made.folder}"]
         training = {} if epochs is None else {"epochs": epochs}
         config = config_from(data or [], scheme, recipe, model, None, None, training, "loso", str(seed), False, device)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Problem", "WrongFolderError"]
 
 
+#: Marks a folder of clips, or of what was made from them, of people who do not exist.
+SYNTHETIC = "synthetic.json"
+
+
 class WrongFolderError(UsageError):
     """The folder does not hold this data set at all; ``looks_like`` lists the kinds that it seems to hold."""
 
@@ -83,6 +87,11 @@ class Dataset:
     @cached_property
     def _content(self) -> tuple[list[Clip], list[Problem]]:
         return self._read()
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether its people do not exist: the folder holds the ``synthetic.json`` that our generators write."""
+        return (self.root / SYNTHETIC).is_file()
 
     def clips(self) -> list[Clip]:
         """All usable clips, in the order of the annotations. Frames are read when they are asked for."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.clips import Clip
-from fleeting.datasets.base import Problem
+from fleeting.datasets.base import SYNTHETIC, Problem
 from fleeting.datasets.folder import Folder
 from fleeting.errors import FleetingError, UsageError
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Synthetic", "Truth"]
-
-MANIFEST = "synthetic.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +113,10 @@ class Synthetic(Folder):
         root = Path(root)
         if not root.exists():
             raise UsageError(f"{root}: no such folder; make a synthetic set there with: fleeting synth {root}")
-        path = root / MANIFEST
+        path = root / SYNTHETIC
         if not path.is_file():
             raise UsageError(
-                f"{root}: no {MANIFEST} in it, so it is no synthetic set; make one with: fleeting synth {root}, "
+                f"{root}: no {SYNTHETIC} in it, so it is no synthetic set; make one with: fleeting synth {root}, "
                 f"or read a folder of your own with folder:{root}"
             )
         try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.clips import Clip
-from fleeting.datasets import apply_scheme, left_out, load_with_problems
+from fleeting.datasets import apply_scheme, left_out, load_with_problems, open_dataset
 from fleeting.errors import CollapseWarning, FleetingError, UsageError
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
@@ -262,6 +262,7 @@ def begin(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": {
             "data": list(config.data),
+            "synthetic": _synthetic(config),
             "scheme": config.fitted_scheme,
             "recipe": config.recipe.model_dump(mode="json"),
             "recipe_hash": sequences.store.folder.name,
@@ -370,12 +371,18 @@ def _job(
         device=config.device,
         extra={
             "data": list(config.data),
+            "synthetic": any(_synthetic(config)),
             "fps": _typical_fps(sequences.clips),
             # Who must not be shown to the model as if they were strangers; names only.
             "test_subjects": test.subjects(),
         },
     )
     return UnitJob(unit.fold, lesson, test, watch=config.watch)
+
+
+def _synthetic(config: ExperimentConfig) -> list[bool]:
+    """Of each data set, whether its people do not exist."""
+    return [open_dataset(spec).synthetic for spec in config.data]
 
 
 def _published(config: ExperimentConfig) -> list[dict[str, Any]]:
@@ -408,7 +415,7 @@ def _notes(config: ExperimentConfig, sequences: SequenceSet) -> list[str]:
         )
     if config.watch:
         notes.append("Test clips were watched after each epoch; the watching was only shown, never used to choose.")
-    if any(spec.startswith("synthetic:") for spec in config.data):
+    if any(_synthetic(config)):
         notes.append("The clips are synthetic: a score on them says nothing about real people.")
     return notes
 

@@ -189,7 +189,9 @@ def _deviations(table: pd.DataFrame, label: str) -> list[str]:
             if row in excluded:
                 told.append(f"{'/'.join(row)} is here, which the composite leaves out ({excluded[row]}).")
     if not told:
-        return [f"The clips are the whole {_TITLE}: {n_clips} clips, {n_people} subjects."]
+        return [
+            f"The clips have all numbers of the {_TITLE}: {n_clips} clips, {n_people} subjects, each class in each set."
+        ]
     head = (
         f"The clips are not the whole {_TITLE} of {n_clips} clips and {n_people} subjects, so figures are not those of the "
         "challenge; the deviations follow."

@@ -148,8 +148,15 @@ def _context(run: RunData) -> dict[str, Any]:
         "predictions": predictions,
         "wrong": len(predictions) - right,
         "notes": _notes(run),
-        "synthetic": [spec.startswith("synthetic") for spec in map(str, as_list(config.get("data")))],
+        "synthetic": _synthetic(config),
     }
+
+
+def _synthetic(config: dict[str, Any]) -> list[bool]:
+    """Of each data set, whether its people do not exist; runs of earlier versions know by the kind alone."""
+    kinds = [str(spec).startswith("synthetic") for spec in as_list(config.get("data"))]
+    known = [bool(one) for one in as_list(config.get("synthetic"))]
+    return known if len(known) == len(kinds) else kinds
 
 
 def _class_names(run: RunData) -> list[str]:

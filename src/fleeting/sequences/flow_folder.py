@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from fleeting.clips import Clip, FrameFolder
 from fleeting.datasets import apply_scheme, left_out
+from fleeting.datasets.base import SYNTHETIC
 from fleeting.datasets.flow import FLOW_LABELS, SCHEME, circulating_names
 from fleeting.errors import UsageError
-from fleeting.files import write_atomic, write_csv
+from fleeting.files import write_atomic, write_csv, write_json
 from fleeting.parallel import Progress
 from fleeting.sequences.flow import Flow
 from fleeting.sequences.store import Skipped, prepare
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FlowFolderSummary", "write_flow_folder"]
 
 TABLE = "flow.csv"
+MARK = "The flow of synthetic clips: people who do not exist. A score on it says nothing about real people."
 _COLUMNS = ("dataset", "sub", "filename_o", "label", "apex", "imagename", "sub_filename")
 # What no file system, or not each, takes in a name.
 _UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
@@ -58,6 +60,7 @@ def write_flow_folder(
     jobs: int | None = 1,
     store: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    synthetic: bool = False,
 ) -> FlowFolderSummary:
     """Compute the flow of clips from onset to apex, and write it as it circulates.
 
@@ -74,6 +77,7 @@ def write_flow_folder(
     jobs : processes; 0 or ``None`` for one a core.
     store : root of the sequence store; see :func:`fleeting.sequences.store.default_store`.
     progress : called with the number of clips done and of all.
+    synthetic : mark the folder as made from clips of people who do not exist, which reports on it then say.
 
     Raises
     ------
@@ -95,6 +99,9 @@ def write_flow_folder(
     labelled = apply_scheme(clips, SCHEME)
     names = _image_names(labelled)
     _no_strangers(folder, set(names.values()))
+    if synthetic:
+        # First, so that not even an unfinished folder can be taken for the real composite.
+        write_json(folder / SYNTHETIC, {"note": MARK, "parameters": {"layout": "flow"}})
     made = prepare(labelled, recipe, root=store, jobs=jobs, progress=progress)
     rows = []
     for position, (clip, info) in enumerate(zip(made.clips, made.infos, strict=True)):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting._version import __version__
+from fleeting.datasets.base import SYNTHETIC
 from fleeting.errors import FleetingError, UsageError, unknown_choice
 from fleeting.files import write_atomic, write_json
 from fleeting.parallel import map_jobs, resolve_jobs
@@ -35,7 +36,7 @@ DEFAULT_EMOTIONS = ("happiness", "disgust", "surprise")
 JPEG_QUALITY = 95
 CLIP_SECONDS = (0.32, 0.38)
 UNFINISHED = ".unfinished"
-MANIFEST = "synthetic.json"
+MANIFEST = SYNTHETIC
 CAUTION = (
     "These clips are synthetic: people who do not exist make expressions that were computed. A score on them tests a "
     "method and its code; it says nothing about real people."
