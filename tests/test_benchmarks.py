@@ -117,3 +117,14 @@ def test_composite_difficulty_scores_each_model_and_seed():
         ("ststnet", "subject-kfold"),
     ]
     assert all(0 <= float(part) <= 1 for row in rows for cell in row[4:8] for part in cell.split("/"))
+
+
+def test_the_methods_of_the_exam_stand_in_one_table(tmp_path):
+    arguments = ("--seeds", 3, "--scale", 0.02, "--epochs", 1, "--models", "pca_logistic", "ststnet", "--jobs", 1)
+    out = run("exam_methods.py", *arguments, "--out", tmp_path)
+    rows = {line.split("|")[1].strip(): line.split("|") for line in out.splitlines() if line.startswith("| ")}
+    assert set(rows) == {"method", "pca_logistic", "ststnet"}
+    assert 0 <= float(rows["pca_logistic"][2].split()[0]) <= 1
+    # The floor is tested against the network, and the network against nothing.
+    assert 0 < float(rows["pca_logistic"][-3]) <= 1 and not rows["ststnet"][-3].strip()
+    assert (tmp_path / "seed3" / "flow" / "synthetic.json").is_file()
