@@ -48,5 +48,5 @@ def test_the_study_of_leakage_runs_on_data_of_ones_own(small_set, tmp_path, caps
     assert "either --data KIND:PATH or --look-alike; found neither" in capsys.readouterr().err
     assert main([*command, "--data", f"synthetic:{small_set}"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert len(printed["summary"]) == 3 and (tmp_path / "study" / "report.html").is_file()
+    assert len(printed["summary"]) == 4 and (tmp_path / "study" / "report.html").is_file()
     assert {path.name for path in (tmp_path / "study" / "runs").iterdir()} == {"independent", "mixed"}

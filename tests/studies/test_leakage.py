@@ -1,6 +1,7 @@
 """The study of leakage: what peeking gives is computed as whoever peeks would, and stands beside the honest figure."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -79,7 +80,11 @@ def test_only_the_runs_of_this_study_are_watched_and_the_inner_choice_is_not(stu
 
 def test_the_page_says_what_each_leak_is_worth(studied):
     content = json.loads((studied.path / "study.json").read_text(encoding="utf-8"))
-    assert len(content["summary"]) == 4 and all("points of UF1" in sentence for sentence in content["summary"])
+    *worth, method = content["summary"]
+    assert len(worth) == 4 and all("points of UF1" in sentence for sentence in worth) and "model_b, 4 epochs" in method
+    # The worst leak stands first.
+    points = [float(re.search(r"worth ([+-][\d.]+)", sentence)[1]) for sentence in worth]
+    assert points == sorted(points, reverse=True)
     page = render_report(studied.path).read_text(encoding="utf-8")
     assert "What each leak is worth" in page and "look-alike" in page.lower()
 

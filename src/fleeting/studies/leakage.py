@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fleeting.datasets import open_dataset
 from fleeting.errors import FleetingError, UsageError, unknown_choice
 from fleeting.experiments import Collection, Conducted, ExperimentConfig, Observer, PlannedRun, RunFolder, Selection
 from fleeting.metrics import paired_permutation_test, score_all
@@ -145,7 +146,7 @@ def run_leakage(
     out : the study's folder; :func:`fleeting.reports.render_report` makes its page.
     folds : of the two k-folds.
     only : parts of :data:`LEAKAGE_PARTS` to run beside the honest k-fold; all by default.
-    look_alike : whether the data is a synthetic composite; the page says so.
+    look_alike : whether the data was made for the study; the page says so, as it does of any synthetic data.
     jobs, store, observer : as for :func:`fleeting.experiments.evaluate`.
 
     Raises
@@ -181,6 +182,7 @@ def run_leakage(
     classes = list(done["independent"].run.read()["classes"])
     table = pd.DataFrame([_scored(row, answers, classes) for row in _ROWS if row.key in answers])
     tricks = table[table["key"].isin(["peeked", "mixed", "mixed-peeked", "loso-peeked"])].reset_index(drop=True)
+    look_alike = look_alike or any(open_dataset(spec).synthetic for spec in config.data)
     tables = {"protocols": table.drop(columns="key"), "tricks": tricks.drop(columns="key")}
     runs = [one.describe() for one in done.values()]
     unfinished = [run["name"] for run in runs if run["finished"] < run["expected"]]
@@ -200,7 +202,7 @@ def _scored(row: _Row, answers: dict[str, pd.DataFrame], classes: list[str]) -> 
             "points": 100 * test.difference,
             "points_low": 100 * test.low,
             "points_high": 100 * test.high,
-            "p": test.p_value,
+            "p": round(test.p_value, 4),
         }
         for name in ("accuracy", "uar"):
             found[f"points_{name}"] = 100 * (scores[name] - score_all(honest, classes)[name])
@@ -216,7 +218,10 @@ def _content(
     look_alike: bool,
 ) -> dict[str, Any]:
     by_key = table.set_index("key")
-    summary = [_worth(by_key, key, said) for key, said in _SAID if key in by_key.index and "points" in by_key]
+    found = [(key, said) for key, said in _SAID if key in by_key.index and "points" in by_key]
+    worth: dict[str, float] = {} if "points" not in by_key else by_key["points"].to_dict()
+    found.sort(key=lambda one: worth[one[0]], reverse=True)
+    summary = [_worth(by_key, key, said) for key, said in found]
     banners: list[dict[str, Any]] = []
     if look_alike:
         text = "The clips are synthetic. How much a leak is worth on real people, only real people can show."
@@ -235,11 +240,7 @@ def _content(
         {"key": "points_accuracy", "label": "accuracy", "kind": "number"},
         {"key": "p", "label": "p", "kind": "number"},
     ]
-    what = [
-        {"key": "what", "label": "protocol", "kind": "text"},
-        {"key": "people", "label": "test people", "kind": "text"},
-        {"key": "epoch", "label": "epoch", "kind": "text"},
-    ]
+    what = {"key": "what", "label": "protocol", "kind": "text"}
     group = "points over the honest protocol"
     sections: list[dict[str, Any]] = []
     if "points" in by_key and by_key.index.isin([key for key, _ in _SAID]).any():
@@ -255,7 +256,7 @@ def _content(
                     {
                         "file": "tables/tricks.csv",
                         "caption": "p: paired permutation test of UF1, swapping whole people.",
-                        "columns": [what[0], *({**column, "group": group} for column in points)],
+                        "columns": [what, *({**column, "group": group} for column in points)],
                     }
                 ],
                 "figures": [
@@ -283,7 +284,7 @@ def _content(
                 {
                     "file": "tables/protocols.csv",
                     "caption": "One method, one set of clips.",
-                    "columns": [*what, *figures, {**points[0], "label": "points of UF1"}, points[3]],
+                    "columns": [what, *figures, {**points[0], "label": "points of UF1"}, points[3]],
                 }
             ],
             "figures": [
@@ -303,20 +304,23 @@ def _content(
         "kind": "study",
         "name": "leakage",
         "title": "What leakage is worth",
-        "paper": f"{config.model}, {config.training.epochs} epochs, on {', '.join(config.data)}",
+        "paper": "",
         "partial": bool(unfinished),
         "look_alike": look_alike,
-        "summary": summary,
+        "summary": [
+            *summary,
+            f"The method: {config.model}, {config.training.epochs} epochs, on {', '.join(config.data)}.",
+        ],
         "banners": banners,
         "sections": sections,
-        "assumptions": [
+        "assumptions": [],
+        "notes": [
             "Data, recipe, model, training and seed are the same in all rows; only the split and the choice of the epoch "
             "differ.",
             "“Best test epoch”: of each fold, the epoch with the highest accuracy on its own test clips, the first of "
             "equals. This is what must not be done; no other command of this program can do it.",
             "“Epoch chosen on inner folds”: by UF1 on three inner folds of the training side, by people.",
         ],
-        "notes": [],
         "runs": runs,
     }
 
