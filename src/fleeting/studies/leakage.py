@@ -219,8 +219,7 @@ def _content(
 ) -> dict[str, Any]:
     by_key = table.set_index("key")
     found = [(key, said) for key, said in _SAID if key in by_key.index and "points" in by_key]
-    worth: dict[str, float] = {} if "points" not in by_key else by_key["points"].to_dict()
-    found.sort(key=lambda one: worth[one[0]], reverse=True)
+    found.sort(key=lambda one: float(str(by_key.loc[one[0], "points"])), reverse=True)
     summary = [_worth(by_key, key, said) for key, said in found]
     banners: list[dict[str, Any]] = []
     if look_alike:
