@@ -138,6 +138,8 @@ def test_what_is_chosen_is_what_is_best_on_people_who_were_held_out(tmp_path):
     assert done["score"] == max(one["score"] for one in done["candidates"]) > 0.8
     config = json.loads((job.lesson.folder / "config.json").read_text())
     assert config["training"]["learning_rate"] == 0.1
+    # Whoever has only the model can see how it was chosen.
+    assert config["extra"]["selection"] == done
     people = [set(fold) for fold in done["inner_folds"]]
     assert set.union(*people) == set(job.lesson.side.subjects()) and sum(map(len, people)) == PEOPLE - 3
     assert not set.union(*people) & set(job.test.subjects())

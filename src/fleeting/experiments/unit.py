@@ -236,7 +236,7 @@ def fit(
     choice = choose(lesson, None if on_epoch is None else counted)
     lesson = replace(lesson, training=choice.training, model_options=choice.model_options)
     result = _train(lesson, watched, None if on_epoch is None else counted)
-    save_model(lesson.folder, result, recipe=lesson.recipe, extra=lesson.extra)
+    save_model(lesson.folder, result, recipe=lesson.recipe, extra={**lesson.extra, "selection": choice.described})
     write_csv(lesson.folder / "history.csv", result.history)
     if watched is not None:
         names = np.array(lesson.classes)
