@@ -77,12 +77,14 @@ class Prepared:
     classes : in order.
     skipped : ``dataset, subject, clip, reason`` of the others.
     notes : what was wrong with the data sets without costing a clip.
+    synthetic : of each data set, whether its people do not exist.
     """
 
     sequences: SequenceSet
     classes: tuple[str, ...]
     skipped: list[tuple[str, str, str, str]]
     notes: list[str]
+    synthetic: tuple[bool, ...] = ()
 
 
 def prepare_clips(
@@ -105,7 +107,10 @@ def prepare_clips(
     observer = observer or Observer()
     skipped: list[tuple[str, str, str, str]] = []
     notes: list[str] = []
+    # Of clips that were handed over, the data sets need not be here.
+    synthetic = tuple(spec.startswith("synthetic:") for spec in config.data)
     if clips is None:
+        synthetic = tuple(open_dataset(spec).synthetic for spec in config.data)
         clips, problems = load_with_problems(config.data)
         for problem in problems:
             if problem.skipped:
@@ -149,7 +154,7 @@ def prepare_clips(
             f"the clips that are left show one class only ({', '.join(classes)}); recognition needs at least two"
         )
     skipped += [(s.clip.dataset, s.clip.subject, s.clip.name, s.reason) for s in sequences.skipped]
-    return Prepared(sequences, classes, skipped, notes)
+    return Prepared(sequences, classes, skipped, notes, synthetic)
 
 
 def _shape(recipe: Recipe, n_classes: int) -> dict[str, int]:
@@ -262,7 +267,7 @@ def begin(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": {
             "data": list(config.data),
-            "synthetic": _synthetic(config),
+            "synthetic": list(prepared.synthetic),
             "scheme": config.fitted_scheme,
             "recipe": config.recipe.model_dump(mode="json"),
             "recipe_hash": sequences.store.folder.name,
@@ -288,13 +293,13 @@ def begin(
         ],
         "versions": versions(),
         "machine": machine(),
-        "notes": [*_notes(config, sequences), *split_notes(protocol, table, folds), *prepared.notes],
+        "notes": [*_notes(config, prepared), *split_notes(protocol, table, folds), *prepared.notes],
     }
     run.begin(content)
     _write_tables(run, table, prepared.skipped)
     if samples:
         _write_samples(run, sequences)
-    todo = [_job(config, classes, shape, sequences, run, unit) for unit in units if run.finished(unit.key) is None]
+    todo = [_job(config, prepared, shape, run, unit) for unit in units if run.finished(unit.key) is None]
     return Begun(run, todo, len(units))
 
 
@@ -337,14 +342,8 @@ def _unit(
     )
 
 
-def _job(
-    config: ExperimentConfig,
-    classes: tuple[str, ...],
-    shape: dict[str, int],
-    sequences: SequenceSet,
-    run: RunFolder,
-    unit: Unit,
-) -> UnitJob:
+def _job(config: ExperimentConfig, prepared: Prepared, shape: dict[str, int], run: RunFolder, unit: Unit) -> UnitJob:
+    sequences = prepared.sequences
     paths, labels = sequences.paths(), sequences.labels()
 
     def side(positions: tuple[int, ...]) -> Side:
@@ -361,7 +360,7 @@ def _job(
         seed=unit.seed,
         folder=run.unit_folder(unit.key),
         side=side(unit.train),
-        classes=classes,
+        classes=prepared.classes,
         model=config.model,
         shape=shape,
         model_options=config.model_options,
@@ -371,18 +370,13 @@ def _job(
         device=config.device,
         extra={
             "data": list(config.data),
-            "synthetic": any(_synthetic(config)),
+            "synthetic": any(prepared.synthetic),
             "fps": _typical_fps(sequences.clips),
             # Who must not be shown to the model as if they were strangers; names only.
             "test_subjects": test.subjects(),
         },
     )
     return UnitJob(unit.fold, lesson, test, watch=config.watch)
-
-
-def _synthetic(config: ExperimentConfig) -> list[bool]:
-    """Of each data set, whether its people do not exist."""
-    return [open_dataset(spec).synthetic for spec in config.data]
 
 
 def _published(config: ExperimentConfig) -> list[dict[str, Any]]:
@@ -406,7 +400,8 @@ def _typical_fps(clips: Sequence[Clip]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def _notes(config: ExperimentConfig, sequences: SequenceSet) -> list[str]:
+def _notes(config: ExperimentConfig, prepared: Prepared) -> list[str]:
+    sequences = prepared.sequences
     notes = config.recipe.describe()
     sources = Counter(info.get("apex_source", "") for info in sequences.infos)
     if guessed := sources["spotted"] + sources["middle"]:
@@ -415,7 +410,7 @@ def _notes(config: ExperimentConfig, sequences: SequenceSet) -> list[str]:
         )
     if config.watch:
         notes.append("Test clips were watched after each epoch; the watching was only shown, never used to choose.")
-    if any(_synthetic(config)):
+    if any(prepared.synthetic):
         notes.append("The clips are synthetic: a score on them says nothing about real people.")
     return notes
 
@@ -604,13 +599,13 @@ def train_on_all(
     observer = observer or Observer()
     device_for(config.training, config.device)
     prepared = prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
-    sequences, classes = prepared.sequences, prepared.classes
+    sequences = prepared.sequences
     folder = Path(out)
     if (folder / "run.json").exists():
         raise UsageError(f"{folder}: holds a run; choose another --out for the model")
     everything = tuple(range(len(sequences)))
     unit = Unit("all", 0, config.seeds[0], everything, ())
-    job = _job(config, classes, _shape(config.recipe, len(classes)), sequences, RunFolder(folder), unit)
+    job = _job(config, prepared, _shape(config.recipe, len(prepared.classes)), RunFolder(folder), unit)
     observer.say(f"Training on {len(sequences)} clips")
     fit(replace(job.lesson, folder=folder), observer.epoch)
     return folder

@@ -78,6 +78,8 @@ class TrainingResult:
     collapse : whether it stopped learning, why, and since when.
     steps : how the steps were taken, ``"eager"`` or ``"CUDA graph"``; if there could be no graph, why. ``"direct"`` if
         there were none.
+    watched : ``(epochs, n)`` positions in ``classes`` that the validation samples were taken for after each epoch; empty
+        without validation, or if there are no epochs.
     """
 
     model: nn.Module
