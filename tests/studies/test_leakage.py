@@ -86,6 +86,7 @@ def test_the_page_says_what_each_leak_is_worth(studied):
     points = [float(re.search(r"worth ([+-][\d.]+)", sentence)[1]) for sentence in worth]
     assert points == sorted(points, reverse=True)
     page = render_report(studied.path).read_text(encoding="utf-8")
+    assert "3 folds of new people, for the last row leaving one person out" in page
     assert "What each leak is worth" in page and "look-alike" in page.lower()
 
 

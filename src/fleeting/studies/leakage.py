@@ -241,6 +241,8 @@ def _content(
     ]
     what = {"key": "what", "label": "protocol", "kind": "text"}
     group = "points over the honest protocol"
+    folds = done["independent"].planned.config.protocol_options["folds"]
+    last = ", for the last row leaving one person out" if "loso-peeked" in by_key.index else ""
     sections: list[dict[str, Any]] = []
     if "points" in by_key and by_key.index.isin([key for key, _ in _SAID]).any():
         sections.append(
@@ -248,8 +250,8 @@ def _content(
                 "id": "worth",
                 "title": "What each leak is worth",
                 "text": [
-                    "Percent points that a leak adds to the honest figure of the same method on the same clips: five folds "
-                    "of new people for the first three, one person left out for the last. Intervals are over people."
+                    "Percent points that a leak adds to the honest figure of the same method on the same clips: "
+                    f"{folds} folds of new people{last}. Intervals are over people."
                 ],
                 "tables": [
                     {
