@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -22,6 +23,7 @@ __all__ = [
     "FIGURE_FORMATS",
     "figure_path",
     "read_rows",
+    "without_nan",
     "write_atomic",
     "write_csv",
     "write_figure",
@@ -109,3 +111,12 @@ def write_figure(path: Path, figure: Any) -> Path:
     buffer = BytesIO()
     figure.savefig(buffer, format=path.suffix[1:].lower().replace("jpg", "jpeg"))
     return write_atomic(path, lambda file: file.write(buffer.getvalue()))
+
+
+def without_nan(value: Any) -> Any:
+    """Dictionaries and lists with ``None`` for every float that is no finite number: JSON has no NaN; null says the same."""
+    if isinstance(value, dict):
+        return {str(name): without_nan(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -45,7 +45,7 @@ def compare(
     seed
         Of what is drawn.
     """
-    from fleeting.files import write_csv
+    from fleeting.files import without_nan, write_csv
     from fleeting.metrics import compare_methods
 
     screen = Screen(quiet, json)
@@ -70,9 +70,7 @@ def compare(
     if out is not None:
         write_csv(out, result.round(6))
         screen.show(f"\nTable: {out}")
-    screen.dump(
-        {"first": names[0], "classes": list(classes), "rows": [_plain(row) for row in result.to_dict("records")]}
-    )
+    screen.dump({"first": names[0], "classes": list(classes), "rows": without_nan(result.to_dict("records"))})
 
 
 def _answers(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -130,8 +128,3 @@ def _figure(row: dict[Any, Any], metric: str, sign: str = "") -> str:
 
 def _difference(row: dict[Any, Any], metric: str) -> str:
     return f"{_figure(row, f'{metric}_difference', '+')}  p = {row[f'{metric}_p']:.4f}"
-
-
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
-    """JSON has no NaN; null says the same."""
-    return {str(k): None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Hashable
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 
 from fleeting.errors import UsageError
 from fleeting.experiments.run import RunFolder
-from fleeting.files import write_csv, write_json
+from fleeting.files import without_nan, write_csv, write_json
 from fleeting.metrics import challenge_classes, composite_scores, confusion_matrix, score_all, write_challenge_log
 
 METRICS = ("accuracy", "uf1", "uar")
@@ -111,7 +110,7 @@ def aggregate(run: RunFolder, *, allow_partial: bool = False) -> dict[str, Any]:
         "warnings": warnings,
         "challenge_log": _log(run, content, predictions, partial=bool(missing)),
     }
-    write_json(run.path / "summary.json", json.loads(json.dumps(_finite(summary), allow_nan=False)))
+    write_json(run.path / "summary.json", json.loads(json.dumps(without_nan(summary), allow_nan=False)))
     return summary
 
 
@@ -148,14 +147,3 @@ def _log(run: RunFolder, content: dict[str, Any], predictions: pd.DataFrame, *, 
 
 def _reasons(done: dict[str, Any]) -> str:
     return "; ".join(done["collapse"]["reasons"]) or "it stopped learning"
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN; null says the same."""
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
