@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional as F
 
 from fleeting.errors import UsageError
@@ -52,13 +53,17 @@ def build(name, frames, height, width, channels, seed):
 def steady(exact, x, y, expected):
     """Whether the gradient exists here: it jumps where ReLU's zero or a tie in the pooling lies within rounding."""
     statistics = deepcopy(exact.state_dict())
-    jumps = False
-    for seed in range(3):
+
+    def jumps(seed):
         noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed), dtype=x.dtype)
         _, found = gradients(exact, x * (1 + 1e-6 * noise), y)
-        jumps |= any(error(found[layer], gradient) > 1e-5 for layer, gradient in expected.items())
+        return any(error(found[layer], gradient) > 1e-5 for layer, gradient in expected.items())
+
+    # The more a sum is rounded, the more often it lies there; that of 3 by 3 is taken apart most.
+    kernels = {layer.kernel_size[1:] for layer in exact.modules() if isinstance(layer, nn.Conv3d)}
+    found = any(jumps(seed) for seed in range(12 if (3, 3) in kernels else 3))
     exact.load_state_dict(statistics)
-    return not jumps
+    return not found
 
 
 # What is fitted at once has no gradients.

@@ -24,12 +24,12 @@ KERNELS_VARIABLE = "FLEETING_KERNELS"
 INSTRUCTION_SETS = ("avx512", "avx2", "neon")
 
 # Raised with every change of a signature in native/exports.hpp.
-_VERSION = 3
+_VERSION = 4
 
 _pointer, _int64 = ctypes.c_void_p, ctypes.c_int64
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "forward": (_pointer,) * 9,
-    "backward": (_pointer,) * 12 + (_int64,),
+    "backward": (_pointer,) * 13 + (_int64,),
     "sparse_backward": (_pointer,) * 7,
     "convolution": (_pointer,) * 4,
     "plane_forward": (_pointer,) * 8,

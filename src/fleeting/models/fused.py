@@ -159,22 +159,31 @@ def _normalised(
 
 
 def _through_norm(
-    kernels: Library, above: Tensor, pooled: Tensor, count: int, mean: Tensor, inverse: Tensor, scale: Tensor
+    kernels: Library,
+    above: Tensor,
+    pooled: Tensor,
+    count: int,
+    mean: Tensor,
+    inverse: Tensor,
+    scale: Tensor,
+    scaled: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """From the gradient above: that times the scale, slope and offset of a value's own share, d_gamma, d_beta."""
+    """From the gradient above: the scale in single precision, slope and offset of a value's own share, d_gamma, d_beta.
+
+    ``scaled`` becomes the gradient times the scale.
+    """
     filters = pooled.shape[-1]
-    scaled = torch.empty_like(above)
     sums, factor = torch.empty(2, filters, dtype=torch.float64), scale.float()
     kernels.gradient_sums(
         above.data_ptr(), pooled.data_ptr(), above.numel() // filters, filters, factor.data_ptr(), sums.data_ptr(),
-        scaled.data_ptr()
+        _address(scaled)
     )  # fmt: skip
     d_beta = sums[0]
     d_gamma = (sums[1] - mean * d_beta) * inverse
     # A value's share in mean and variance is linear in the value.
     slope = -scale * inverse * d_gamma / count
     offset = -scale * d_beta / count - slope * mean
-    return scaled, slope.float(), offset.float(), d_gamma, d_beta
+    return factor, slope.float(), offset.float(), d_gamma, d_beta
 
 
 class _NormPool(torch.autograd.Function):
@@ -215,9 +224,8 @@ class _NormPool(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         padded, taps, bias, weight, pooled, chosen, values, mean, inverse, scale = ctx.saved_tensors
         shapes, kernels = ctx.shapes, ctx.kernels
-        scaled, slope, offset, d_gamma, d_beta = _through_norm(
-            kernels, _last(gradient), pooled, ctx.count, mean, inverse, scale
-        )
+        above = _last(gradient)
+        factor, slope, offset, d_gamma, d_beta = _through_norm(kernels, above, pooled, ctx.count, mean, inverse, scale)
         d_taps = torch.empty(shapes.samples, shapes.taps, shapes.filters, dtype=torch.float64)
         d_bias = torch.empty(shapes.samples, shapes.filters, dtype=torch.float64)
         d_output, border = None, 0
@@ -226,9 +234,9 @@ class _NormPool(torch.autograd.Function):
             sizes = [size + 2 * border for size in shapes.output]
             d_output = torch.zeros(shapes.samples, *sizes, shapes.filters)
         kernels.backward(
-            shapes.address, padded.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(values), scaled.data_ptr(),
-            chosen.data_ptr(), slope.data_ptr(), offset.data_ptr(), d_taps.data_ptr(), d_bias.data_ptr(),
-            _address(d_output), border
+            shapes.address, padded.data_ptr(), taps.data_ptr(), bias.data_ptr(), _address(values), above.data_ptr(),
+            chosen.data_ptr(), factor.data_ptr(), slope.data_ptr(), offset.data_ptr(), d_taps.data_ptr(),
+            d_bias.data_ptr(), _address(d_output), border
         )  # fmt: skip
         d_x = None if d_output is None else _input_gradient(kernels, d_output, weight, border)
         d_weight = _weight_gradient(d_taps.sum(0), weight)
@@ -308,8 +316,9 @@ class _PlaneNormPool(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, taps, bias, weight, pooled, chosen, mean, inverse, scale = ctx.saved_tensors
         plane, kernels = ctx.plane, ctx.kernels
-        scaled, slope, offset, d_gamma, d_beta = _through_norm(
-            kernels, _last(gradient), pooled, plane.count, mean, inverse, scale
+        scaled = torch.empty_like(pooled)
+        _, slope, offset, d_gamma, d_beta = _through_norm(
+            kernels, _last(gradient), pooled, plane.count, mean, inverse, scale, scaled
         )
         d_taps = torch.empty(plane.taps, plane.filters, dtype=torch.float64)
         d_bias = torch.empty(plane.filters, dtype=torch.float64)

@@ -298,9 +298,9 @@ class _Run:
                 row["val_accuracy"] = float((answers == self.held_out[1]).double().mean())
                 self.answers.append(answers.cpu().numpy())
             seen = probe(self.model, self.watched_batches())
-            learned = (
-                probe(self.model, self.watched_batches(), batch_statistics=True) if watch.suspicious(seen) else seen
-            )
+            # Once a collapse is known, only the verdict on the final weights takes a second look.
+            again = watch.suspicious(seen) and (watch.first is None or epoch == self.config.epochs)
+            learned = probe(self.model, self.watched_batches(), batch_statistics=True) if again else seen
             found = watch.see(epoch, loss, accuracy, learned)
             row |= {
                 "dead_fraction": seen.dead,

@@ -15,8 +15,9 @@ struct BackwardTensors {
   const float* weight;    // (taps, filters)
   const float* bias;
   const float* values;    // as the forward pass kept them, or null: they are computed again
-  const float* gradient;  // of the pooled values, multiplied by scale already
+  const float* gradient;  // of the pooled values
   const uint8_t* chosen;
+  const float* scale;     // (filters)
   const float* slope;     // (filters)
   const float* offset;    // (filters)
   double* d_weight;       // (samples, taps, filters)
@@ -39,17 +40,19 @@ struct KeepRow {
   }
 };
 
-// Turn a row of values (width, 16) into their gradients, in place; add these to `total`.
+// Turn a row of values (width, 16) into their gradients, in place; add these to `total`. Without a scale the gradients from
+// above were multiplied by it before.
 FLEETING_INLINE void differentiate_row(float* row, int64_t width, int64_t columns, const float* gradient,
-                                       const uint8_t* chosen, int64_t filters, int32_t code, const float* slope,
-                                       const float* offset, Floats (&total)[kVectors]) {
+                                       const uint8_t* chosen, int64_t filters, int32_t code, const float* scale,
+                                       const float* slope, const float* offset, Floats (&total)[kVectors]) {
   for (int v = 0; v < kVectors; v++) {
     const Floats a = load(slope + v * kLanes), b = load(offset + v * kLanes);
+    const Floats factor = scale ? load(scale + v * kLanes) : all(1.0f);
     Floats sum = total[v];
     int64_t w = 0;
     if (gradient)
       for (int64_t column = 0; column < columns; column++) {
-        const Floats above = load(gradient + column * filters + v * kLanes);
+        const Floats above = load(gradient + column * filters + v * kLanes) * factor;
         const Ints choice = load(chosen + column * filters + v * kLanes);
         for (int i = 0; i < kPool; i++, w++) {
           float* at = row + w * kBlock + v * kLanes;
@@ -101,7 +104,7 @@ void backward(const Convolution& c, BackwardTensors to) {
           const int64_t cell = (t / kPool * rows + h / kPool) * columns * filters + f;
           const auto code = static_cast<int32_t>((t % kPool * kPool + h % kPool) * kPool);
           differentiate_row(row.data(), width, columns, pooled ? to.gradient + cell : nullptr, to.chosen + cell, filters,
-                            code, to.slope + f, to.offset + f, total);
+                            code, to.scale + f, to.slope + f, to.offset + f, total);
           for (int i = 0; i < kBlock; i++) to.d_bias[f + i] += total[i / kLanes][i % kLanes];
           rows_of_x.correlate(t, h, width, row.data());
           if (to.d_output) {

@@ -39,7 +39,8 @@ inline void scale_shift(const float* x, int64_t rows, int64_t channels, const fl
       store(out, load(x) * load(scale + c) + load(shift + c));
 }
 
-// Of every channel, the sums of a gradient and of its product with x: (2, channels); and the gradient times scale.
+// Of every channel, the sums of a gradient and of its product with x: (2, channels); and the gradient times scale, unless
+// `scaled` is null.
 inline void gradient_sums(const float* gradient, const float* x, int64_t rows, int64_t channels, const float* scale,
                           double* sums, float* scaled) {
   // So many rows are added in single precision before they go to double.
@@ -53,7 +54,7 @@ inline void gradient_sums(const float* gradient, const float* x, int64_t rows, i
         const Floats g = load(gradient + r * channels + c);
         total += g;
         product += g * load(x + r * channels + c);
-        store(scaled + r * channels + c, g * factor);
+        if (scaled) store(scaled + r * channels + c, g * factor);
       }
       for (int i = 0; i < kLanes; i++) {
         sums[c + i] += total[i];

@@ -11,6 +11,8 @@
 #include "forward.hpp"
 #include "planes.hpp"
 #include "sparse.hpp"
+#include "tile_backward.hpp"
+#include "tile_forward.hpp"
 #include "winograd.hpp"
 
 #define FLEETING_EXPORT extern "C" __attribute__((visibility("default")))
@@ -22,19 +24,28 @@ using fleeting::Convolution;
 using Rows = std::conditional_t<fleeting::kLanes == 16, fleeting::WinogradRows, fleeting::DirectRows>;
 
 // Raised whenever a signature changes; the Python side refuses another.
-FLEETING_EXPORT int fleeting_version() { return 3; }
+FLEETING_EXPORT int fleeting_version() { return 4; }
+
+// Few channels under a kernel that is 3 by 3 in space are cut into tiles.
+inline bool in_tiles(const Convolution* c) { return c->kernel_height == 3 && c->channels <= 3; }
 
 FLEETING_EXPORT void fleeting_forward(const Convolution* c, const float* x, const float* weight, const float* bias,
                                       const float* sign, float* pooled, uint8_t* chosen, double* statistics,
                                       float* values) {
-  fleeting::forward<Rows>(*c, {x, weight, bias, sign, pooled, chosen, statistics, values});
+  const fleeting::ForwardTensors to = {x, weight, bias, sign, pooled, chosen, statistics, values};
+  if (!in_tiles(c) || values) return fleeting::forward<Rows>(*c, to);
+  (c->kernel_frames * c->channels == 3 ? fleeting::tile_forward<3> : fleeting::tile_forward<0>)(*c, to);
 }
 
 FLEETING_EXPORT void fleeting_backward(const Convolution* c, const float* x, const float* weight, const float* bias,
                                        const float* values, const float* gradient, const uint8_t* chosen,
-                                       const float* slope, const float* offset, double* d_weight, double* d_bias,
-                                       float* d_output, int64_t border) {
-  fleeting::backward<Rows>(*c, {x, weight, bias, values, gradient, chosen, slope, offset, d_weight, d_bias, d_output, border});
+                                       const float* scale, const float* slope, const float* offset, double* d_weight,
+                                       double* d_bias, float* d_output, int64_t border) {
+  const fleeting::BackwardTensors to = {x,     weight, bias,     values, gradient, chosen, scale,
+                                        slope, offset, d_weight, d_bias, d_output, border};
+  if (!in_tiles(c) || values || d_output) return fleeting::backward<Rows>(*c, to);
+  if (c->channels == 3) return fleeting::tile_backward<3, 0>(*c, to);
+  (c->kernel_frames == 3 ? fleeting::tile_backward<1, 3> : fleeting::tile_backward<1, 0>)(*c, to);
 }
 
 FLEETING_EXPORT void fleeting_sparse_backward(const Convolution* c, const float* x, const float* pooled,

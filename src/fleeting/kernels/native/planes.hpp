@@ -168,7 +168,7 @@ void plane_backward(const Plane& p, PlaneBackward to) {
         const int64_t r = (h + p.border) / kPool, cell = r * columns * filters + f;
         const auto code = static_cast<int32_t>((h + p.border) % kPool * kPool);
         differentiate_row(row.data(), wide, columns, r < rows ? to.gradient + cell : nullptr, to.chosen + cell, filters,
-                          code, to.slope + f, to.offset + f, total);
+                          code, nullptr, to.slope + f, to.offset + f, total);
         rows_of_x.correlate(0, h, width, inner);
       }
       rows_of_x.end_gradients(f, to.d_weight);

@@ -8,6 +8,8 @@
 #include <cstring>
 
 #define FLEETING_INLINE inline __attribute__((always_inline))
+// Of a loop that needs all registers for itself.
+#define FLEETING_APART __attribute__((noinline))
 #if defined(__clang__)
 #define FLEETING_UNROLL _Pragma("clang loop unroll(full)")
 #else

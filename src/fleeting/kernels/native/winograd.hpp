@@ -1,19 +1,12 @@
-// Rows of a 3-D convolution whose kernel is three wide, with 5 multiplications for 3 positions instead of 9.
-//
-// Winograd's minimal filtering F(3, 3) along the width (Lavin and Gray 2016, with the points 0, 1, -1, 2 and infinity):
-// y = A^T [(G w) * (B^T x)] for 3 outputs y, 3 weights w and 5 inputs x. Frames, rows and channels are added up between the
-// brackets, so that B^T x is computed once for all filters and A^T once for all taps. The gradient of the weights is the
-// same form read another way, G^T [(A dy) * (B^T x)]. It takes 32 registers to pay.
+// Rows of a 3-D convolution whose kernel is three wide, by minimal filtering along the width. It takes 32 registers to pay.
 #pragma once
 
 #include <memory>
 
 #include "direct.hpp"
+#include "filtering.hpp"
 
 namespace fleeting {
-
-constexpr int kTile = 3;    // positions
-constexpr int kPoints = 5;  // multiplications
 
 class WinogradRows {
  public:
@@ -27,8 +20,9 @@ class WinogradRows {
       for (size_t k = 0; k < offsets_.size(); k++) {
         // Of (frame, row, 3, channel), the three neighbours in width.
         const float* from = weight + (k / c.channels * kTile * c.channels + k % c.channels) * c.filters + f;
-        const double a = from[0], b = from[step], d = from[2 * step];
-        const double points[kPoints] = {a / 2, -(a + b + d) / 2, (b - a - d) / 6, a / 6 + b / 3 + 2 * d / 3, d};
+        const double w[kTile] = {from[0], from[step], from[2 * step]};
+        double points[kPoints];
+        weight_points(w, 1, points);
         float* to = &weight_[((f / kBlock * offsets_.size() + k) * kPoints) * kBlock + f % kBlock];
         for (int i = 0; i < kPoints; i++) to[i * kBlock] = static_cast<float>(points[i]);
       }
@@ -74,9 +68,10 @@ class WinogradRows {
       const float* from = d_row + tile * kTile * kBlock;
       const int64_t left = width - tile * kTile;
       for (int v = 0; v < kVectors; v++, from += kLanes) {
-        const Floats a = load(from), b = left > 1 ? load(from + kBlock) : Floats{};
-        const Floats d = left > 2 ? load(from + 2 * kBlock) : Floats{};
-        const Floats points[kPoints] = {a, a + d + b, a + d - b, a + (b + b) + 4.0f * d, d};
+        const Floats d[kTile] = {load(from), left > 1 ? load(from + kBlock) : Floats{},
+                                 left > 2 ? load(from + 2 * kBlock) : Floats{}};
+        Floats points[kPoints];
+        gradient_points(d, points);
         for (int i = 0; i < kPoints; i++) store(&d_row_[(tile * kPoints + i) * kBlock + v * kLanes], points[i]);
       }
     }
@@ -95,9 +90,9 @@ class WinogradRows {
         double m[kPoints];
         for (int p = 0; p < kPoints; p++) m[p] = gradients_[(k * kPoints + p) * kBlock + i];
         double* to = d_weight + (k / c_.channels * kTile * c_.channels + k % c_.channels) * c_.filters + filter + i;
-        to[0] += m[0] / 2 - m[1] / 2 - m[2] / 6 + m[3] / 6;
-        to[step] += -m[1] / 2 + m[2] / 6 + m[3] / 3;
-        to[2 * step] += -m[1] / 2 - m[2] / 6 + 2 * m[3] / 3 + m[4];
+        double d[kTile];
+        weight_gradient(m, d);
+        for (int w = 0; w < kTile; w++) to[w * step] += d[w];
       }
   }
 
@@ -113,13 +108,10 @@ class WinogradRows {
   static void transform(const float* x, int64_t tiles, float* to) {
     for (int64_t tile = 0; tile < tiles; tile++, x += kTile * Channels, to += kPoints * Channels)
       for (int c = 0; c < Channels; c++) {
-        const float x0 = x[c], x1 = x[Channels + c], x2 = x[2 * Channels + c], x3 = x[3 * Channels + c],
-                    x4 = x[4 * Channels + c];
-        to[c] = 2 * (x0 - x2) + (x3 - x1);
-        to[Channels + c] = x3 - x2 - 2 * x1;
-        to[2 * Channels + c] = 2 * x1 - 3 * x2 + x3;
-        to[3 * Channels + c] = x3 - x1;
-        to[4 * Channels + c] = 2 * (x1 - x3) + (x4 - x2);
+        float values[kPoints], points[kPoints];
+        for (int i = 0; i < kPoints; i++) values[i] = x[i * Channels + c];
+        input_points(values, points);
+        for (int i = 0; i < kPoints; i++) to[i * Channels + c] = points[i];
       }
   }
 
