@@ -1,7 +1,9 @@
 """Units as experiments run them, on random clips: what a step costs does not depend on the pixels."""
 
+import statistics
 import time
 import warnings
+from itertools import pairwise
 
 import numpy as np
 from _serve import clock
@@ -42,11 +44,15 @@ def unit(folder, model, training, shape, paths, labels, train, test, fold=0):
 
 
 def timed_unit(job):
-    """Run a unit; seconds of an epoch but the first, of all that is not epochs, and of getting the process ready."""
+    """Run a unit; seconds of an epoch, of all that is not epochs, and of getting the process ready.
+
+    An epoch is the median of all but the first: the first epochs and the last may look for collapse twice.
+    """
     # Random pixels teach nothing.
     warnings.simplefilter("ignore", CollapseWarning)
     before, ends, start = time.process_time(), [], clock()
     run_unit(job, lambda *_: ends.append(clock()))
     whole = clock() - start
-    epoch = (ends[-1] - ends[0]) / (len(ends) - 1)
-    return {"epoch": epoch, "rest": whole - len(ends) * epoch, "before": before}
+    epochs = [end - begin for begin, end in pairwise(ends)]
+    first = statistics.median(epochs)
+    return {"epoch": first, "rest": whole - sum(epochs) - first, "before": before}

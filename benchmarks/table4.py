@@ -74,7 +74,8 @@ def extrapolate(arguments):
     clock = {"wall": "wall-clock", "processor": "processor"}[arguments.clock]
     os.environ["BENCHMARK_CLOCK"] = arguments.clock
     print(
-        f"{cores} processes of one thread, {arguments.epochs} complete epochs each, the first not counted; {clock} time.\n"
+        f"{cores} processes of one thread, {arguments.epochs} complete epochs each, the median of all but the first; "
+        f"{clock} time.\n"
     )
     print("| model | trained on | clips | units | an epoch, s | beside the epochs, s | 100 epochs of all units |")
     print("|---|---|---|---|---|---|---|")
@@ -121,7 +122,7 @@ def full(out):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=3, help="complete epochs that are measured, at least 2")
+    parser.add_argument("--epochs", type=int, default=8, help="complete epochs that are measured, at least 2")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="some of the table only")
     parser.add_argument("--sources", nargs="+", choices=SOURCES, default=list(SOURCES), help="likewise")
     parser.add_argument("--clock", choices=("wall", "processor"), default="wall", help="processor on a busy machine")

@@ -86,35 +86,41 @@ void backward(const Convolution& c, BackwardTensors to) {
     rows_of_x.see(to.x);
     std::fill(to.d_weight, to.d_weight + taps * filters, 0.0);
     std::fill(to.d_bias, to.d_bias + filters, 0.0);
-    for (int64_t f = 0; f < filters; f += kBlock)
-      for (int64_t t = 0; t < c.out_frames(); t++) {
-        // The weights' gradients in single precision within a frame, in double across frames.
-        rows_of_x.begin_gradients();
-        for (int64_t h = 0; h < c.out_height(); h++) {
-          Floats total[kVectors] = {};
-          if (to.values) {
-            const float* kept = to.values + (t * c.out_height() + h) * width * filters + f;
-            for (int64_t w = 0; w < width; w++)
-              std::memcpy(&row[w * kBlock], kept + w * filters, kBlock * sizeof(float));
-          } else {
-            KeepRow sink{row.data()};
-            rows_of_x.convolve(t, h, width, f, to.bias + f, sink);
+    for (int64_t f = 0; f < filters; f += kBlock) {
+      rows_of_x.begin_gradients();
+      for (int64_t first = 0; first < c.out_height(); first += kPool) {
+        for (int64_t t = 0; t < c.out_frames(); t++)
+          for (int64_t h = first; h < std::min(first + kPool, c.out_height()); h++) {
+            Floats total[kVectors] = {};
+            if (to.values) {
+              const float* kept = to.values + (t * c.out_height() + h) * width * filters + f;
+              for (int64_t w = 0; w < width; w++)
+                std::memcpy(&row[w * kBlock], kept + w * filters, kBlock * sizeof(float));
+            } else {
+              KeepRow sink{row.data()};
+              rows_of_x.convolve(t, h, width, f, to.bias + f, sink);
+            }
+            const bool pooled = t / kPool < frames && h / kPool < rows;
+            const int64_t cell = (t / kPool * rows + h / kPool) * columns * filters + f;
+            const auto code = static_cast<int32_t>((t % kPool * kPool + h % kPool) * kPool);
+            differentiate_row(row.data(), width, columns, pooled ? to.gradient + cell : nullptr, to.chosen + cell, filters,
+                              code, to.scale + f, to.slope + f, to.offset + f, total);
+            for (int i = 0; i < kBlock; i++) to.d_bias[f + i] += total[i / kLanes][i % kLanes];
+            rows_of_x.correlate(t, h, width, row.data());
+            if (to.d_output) {
+              float* out = to.d_output + (((t + to.border) * high + h + to.border) * wide + to.border) * filters + f;
+              for (int64_t w = 0; w < width; w++)
+                std::memcpy(out + w * filters, &row[w * kBlock], kBlock * sizeof(float));
+            }
           }
-          const bool pooled = t / kPool < frames && h / kPool < rows;
-          const int64_t cell = (t / kPool * rows + h / kPool) * columns * filters + f;
-          const auto code = static_cast<int32_t>((t % kPool * kPool + h % kPool) * kPool);
-          differentiate_row(row.data(), width, columns, pooled ? to.gradient + cell : nullptr, to.chosen + cell, filters,
-                            code, to.scale + f, to.slope + f, to.offset + f, total);
-          for (int i = 0; i < kBlock; i++) to.d_bias[f + i] += total[i / kLanes][i % kLanes];
-          rows_of_x.correlate(t, h, width, row.data());
-          if (to.d_output) {
-            float* out = to.d_output + (((t + to.border) * high + h + to.border) * wide + to.border) * filters + f;
-            for (int64_t w = 0; w < width; w++)
-              std::memcpy(out + w * filters, &row[w * kBlock], kBlock * sizeof(float));
-          }
+        // The weights' gradients in single precision within three rows of all frames, in double across them; unless there
+        // are few additions to a number, and the way to double is long.
+        if (Rows::kEndsOften || first + kPool >= c.out_height()) {
+          rows_of_x.end_gradients(f, to.d_weight);
+          rows_of_x.begin_gradients();
         }
-        rows_of_x.end_gradients(f, to.d_weight);
       }
+    }
     to.x += c.sample_size();
     to.gradient += frames * rows * columns * filters;
     to.chosen += frames * rows * columns * filters;
@@ -145,12 +151,14 @@ void convolution(const Convolution& c, const float* x, const float* weight, floa
   Rows rows_of_x(c, weight);
   for (int64_t n = 0; n < c.samples; n++) {
     rows_of_x.see(x + n * c.sample_size());
-    for (int64_t t = 0; t < c.out_frames(); t++)
-      for (int64_t h = 0; h < c.out_height(); h++)
-        for (int64_t f = 0; f < c.filters; f += kBlock) {
-          StoreRow sink{out + ((n * c.out_frames() + t) * c.out_height() + h) * c.out_width() * c.filters + f, c.filters};
-          rows_of_x.convolve(t, h, c.out_width(), f, nullptr, sink);
-        }
+    for (int64_t f = 0; f < c.filters; f += kBlock)
+      for (int64_t first = 0; first < c.out_height(); first += kPool)
+        for (int64_t t = 0; t < c.out_frames(); t++)
+          for (int64_t h = first; h < std::min(first + kPool, c.out_height()); h++) {
+            const int64_t at = ((n * c.out_frames() + t) * c.out_height() + h) * c.out_width() * c.filters + f;
+            StoreRow sink{out + at, c.filters};
+            rows_of_x.convolve(t, h, c.out_width(), f, nullptr, sink);
+          }
   }
 }
 

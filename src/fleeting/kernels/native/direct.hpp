@@ -21,11 +21,15 @@ inline std::vector<int64_t> tap_offsets(const Convolution& c, int64_t kernel_wid
   return offsets;
 }
 
-// Both ways to convolve have this shape. Work goes on in blocks of 16 filters. A row of sums is handed to a sink, which has
+// All ways to convolve by rows have this shape. Work goes on in blocks of 16 filters. A row of sums is handed to a sink,
+// which has
 //   template <int J> void take(int64_t position, Sums<J>& sums);
-// J is a multiple of the pooling except for positions that the pooling drops.
+// J is a multiple of the pooling except for positions that the pooling drops. Rows are asked for in threes, of all frames
+// one after the other.
 class DirectRows {
  public:
+  static constexpr bool kEndsOften = true;
+
   // weight is (taps, filters).
   DirectRows(const Convolution& c, const float* weight)
       : c_(c), offsets_(tap_offsets(c, c.kernel_width, c.width * c.channels, c.channels)), weight_(c.taps() * c.filters) {

@@ -11,6 +11,7 @@
 #include "forward.hpp"
 #include "planes.hpp"
 #include "sparse.hpp"
+#include "square_rows.hpp"
 #include "tile_backward.hpp"
 #include "tile_forward.hpp"
 #include "winograd.hpp"
@@ -19,20 +20,24 @@
 
 using fleeting::Convolution;
 
-// Winograd's way takes more registers than vectors of 256 bits have, and a kernel that is three wide: the Python side leaves
-// all others to PyTorch.
-using Rows = std::conditional_t<fleeting::kLanes == 16, fleeting::WinogradRows, fleeting::DirectRows>;
+// Minimal filtering of rows takes more registers than vectors of 256 bits have, and a kernel that is three wide: the Python
+// side leaves all others to PyTorch. Along both axes a vector must hold 16 channels.
+constexpr bool kWide = fleeting::kLanes == fleeting::kBlock;
+using Rows = std::conditional_t<kWide, fleeting::WinogradRows, fleeting::DirectRows>;
+using Squares = std::conditional_t<kWide, fleeting::SquareRows, fleeting::DirectRows>;
 
 // Raised whenever a signature changes; the Python side refuses another.
 FLEETING_EXPORT int fleeting_version() { return 4; }
 
-// Few channels under a kernel that is 3 by 3 in space are cut into tiles.
+// Under a kernel that is 3 by 3 in space few channels are cut into tiles, and many are filtered along both axes.
 inline bool in_tiles(const Convolution* c) { return c->kernel_height == 3 && c->channels <= 3; }
+inline bool in_squares(const Convolution* c) { return c->kernel_height == 3 && c->channels == 16; }
 
 FLEETING_EXPORT void fleeting_forward(const Convolution* c, const float* x, const float* weight, const float* bias,
                                       const float* sign, float* pooled, uint8_t* chosen, double* statistics,
                                       float* values) {
   const fleeting::ForwardTensors to = {x, weight, bias, sign, pooled, chosen, statistics, values};
+  if (in_squares(c)) return fleeting::forward<Squares>(*c, to);
   if (!in_tiles(c) || values) return fleeting::forward<Rows>(*c, to);
   (c->kernel_frames * c->channels == 3 ? fleeting::tile_forward<3> : fleeting::tile_forward<0>)(*c, to);
 }
@@ -43,6 +48,7 @@ FLEETING_EXPORT void fleeting_backward(const Convolution* c, const float* x, con
                                        double* d_bias, float* d_output, int64_t border) {
   const fleeting::BackwardTensors to = {x,     weight, bias,     values, gradient, chosen, scale,
                                         slope, offset, d_weight, d_bias, d_output, border};
+  if (in_squares(c)) return fleeting::backward<Squares>(*c, to);
   if (!in_tiles(c) || values || d_output) return fleeting::backward<Rows>(*c, to);
   if (c->channels == 3) return fleeting::tile_backward<3, 0>(*c, to);
   (c->kernel_frames == 3 ? fleeting::tile_backward<1, 3> : fleeting::tile_backward<1, 0>)(*c, to);
@@ -55,7 +61,7 @@ FLEETING_EXPORT void fleeting_sparse_backward(const Convolution* c, const float*
 }
 
 FLEETING_EXPORT void fleeting_convolution(const Convolution* c, const float* x, const float* weight, float* out) {
-  fleeting::convolution<Rows>(*c, x, weight, out);
+  (in_squares(c) ? fleeting::convolution<Squares> : fleeting::convolution<Rows>)(*c, x, weight, out);
 }
 
 FLEETING_EXPORT void fleeting_plane_forward(const fleeting::Plane* p, const float* x, const float* weight,

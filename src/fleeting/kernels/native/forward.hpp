@@ -68,7 +68,7 @@ struct PoolRow {
 };
 
 template <bool Statistics, bool Signed, bool Chosen, class Rows>
-void forward_sample(const Convolution& c, const Rows& rows_of_x, const ForwardTensors& to) {
+void forward_sample(const Convolution& c, Rows& rows_of_x, const ForwardTensors& to) {
   const int64_t frames = c.out_frames() / kPool, rows = c.out_height() / kPool, columns = c.out_width() / kPool;
   // Statistics are of all positions; the rest is of those that the pooling does not drop.
   const int64_t last_frame = Statistics ? c.out_frames() : frames * kPool;
@@ -77,8 +77,8 @@ void forward_sample(const Convolution& c, const Rows& rows_of_x, const ForwardTe
   constexpr float kNone = -std::numeric_limits<float>::infinity();
   std::vector<float> best(columns * kBlock);
   std::vector<int32_t> where(columns * kBlock);
-  for (int64_t frame = 0; frame < last_frame; frame += kPool)
-    for (int64_t row = 0; row < last_row; row += kPool)
+  for (int64_t row = 0; row < last_row; row += kPool)
+    for (int64_t frame = 0; frame < last_frame; frame += kPool)
       for (int64_t f = 0; f < c.filters; f += kBlock) {
         std::fill(best.begin(), best.end(), kNone);
         std::fill(where.begin(), where.end(), 0);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "backward.hpp"
-#include "tiles.hpp"
+#include "tile_products.hpp"
 
 namespace fleeting {
 
@@ -28,32 +28,18 @@ FLEETING_INLINE void read_cells(const Place& place, int64_t filters, const float
 // the gradients' sum. The pooling's choice counts from `codes` on.
 FLEETING_INLINE Floats differentiate_tile(const Floats* half_outputs, const Place& place, Floats gradient, Ints choice,
                                           const int32_t* codes, float slope, float offset, Floats* square) {
-  Floats y[kTile * kTile], sum = {};
-  tile_outputs(half_outputs, y);
+  Floats y[kPositions];
+  output_positions(half_outputs, y);
   FLEETING_UNROLL
-  for (int i = 0; i < kTile * kTile; i++) {
+  for (int i = 0; i < kPositions; i++) {
     Floats d = all(slope) * y[i] + all(offset);
     d = choice == all(codes[i]) ? d + gradient : d;
     y[i] = y[i] > Floats{} ? d : Floats{};
   }
   if (place.edge)
-    for (int i = 0; i < kTile * kTile; i++) y[i] = masked(y[i], place.inside[i]);
-  Floats half[kPoints][kTile];
-  FLEETING_UNROLL
-  for (int j = 0; j < kTile; j++) {
-    const Floats d[kTile] = {y[j], y[kTile + j], y[2 * kTile + j]};
-    Floats points[kPoints];
-    gradient_points(d, points);
-    sum += points[1];
-    for (int i = 0; i < kPoints; i++) half[i][j] = points[i];
-  }
-  FLEETING_UNROLL
-  for (int i = 0; i < kPoints; i++) {
-    Floats points[kPoints];
-    gradient_points(half[i], points);
-    for (int s = 0; s < kPoints; s++) square[i * kPoints + s] = points[s];
-  }
-  return sum;
+    for (int i = 0; i < kPositions; i++) y[i] = masked(y[i], place.inside[i]);
+  gradient_square(y, square);
+  return square[kPoints + 1];
 }
 
 // Add to (25, taps, 4) the products of a span of frames' gradients (4, span, 25) with the patches.
@@ -90,7 +76,6 @@ void tile_backward(const Convolution& c, BackwardTensors to) {
   std::fill_n(above[triples].codes, kLanes, -1);
   // In single precision within a sample: a lane adds up a tile in 16 of each frame. In double across lanes and samples.
   std::vector<Floats> gradients(filters / kGroup * group);
-  std::vector<double> sums(group);
   Floats half[kGroup * kHalf], squares[kGroup * kSpan * kSquare] = {};
   for (int64_t n = 0; n < c.samples; n++) {
     std::fill(gradients.begin(), gradients.end(), Floats{});
@@ -115,7 +100,7 @@ void tile_backward(const Convolution& c, BackwardTensors to) {
             multiply_patches<Taps>(tiles.patches(t), weights, to.bias + f, taps, half);
             for (int m = 0; m < kGroup; m++)
               total[m] += differentiate_tile(half + m * kHalf, place, load(from.gradient[m]),
-                                             load(from.codes) >> 8 * m & 0xFF, kCodes + t % kPool * kTile * kTile,
+                                             load(from.codes) >> 8 * m & 0xFF, kCodes + t % kPool * kPositions,
                                              to.slope[f + m], to.offset[f + m], squares + (m * kSpan + i) * kSquare);
           }
           for (int64_t i = count; i < kSpan; i++)
@@ -127,14 +112,14 @@ void tile_backward(const Convolution& c, BackwardTensors to) {
           for (int lane = 0; lane < kLanes; lane++) to.d_bias[f + m] += total[m][lane];
       }
     }
-    for (int64_t f = 0; f < filters; f += kGroup) {
-      const Floats* from = &gradients[f / kGroup * group];
-      for (int64_t i = 0; i < group; i++) {
-        sums[i] = 0;
-        for (int lane = 0; lane < kLanes; lane++) sums[i] += from[i][lane];
+    for (int64_t f = 0; f < filters; f++)
+      for (int64_t k = 0; k < taps; k++) {
+        double square[kSquare] = {};
+        for (int p = 0; p < kSquare; p++)
+          for (int lane = 0; lane < kLanes; lane++)
+            square[p] += gradients[f / kGroup * group + (p * taps + k) * kGroup + f % kGroup][lane];
+        add_weight_gradient(c, square, k, f, to.d_weight);
       }
-      add_weight_gradients(c, sums.data(), f, to.d_weight);
-    }
     to.x += c.sample_size();
     to.gradient += triples * cells * filters;
     to.chosen += triples * cells * filters;

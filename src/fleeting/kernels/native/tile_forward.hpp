@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "forward.hpp"
-#include "tiles.hpp"
+#include "tile_products.hpp"
 
 namespace fleeting {
 
@@ -26,7 +26,7 @@ FLEETING_INLINE void write_cells(const Place& place, const Floats (&best)[kGroup
 }
 
 // Add a tile to the statistics; by rows, so that few additions wait for the one before.
-FLEETING_INLINE void add_tile(const Floats (&y)[kTile * kTile], Floats& total, Floats& squares) {
+FLEETING_INLINE void add_tile(const Floats (&y)[kPositions], Floats& total, Floats& squares) {
   Floats sums[kTile], products[kTile];
   FLEETING_UNROLL
   for (int i = 0; i < kTile; i++) {
@@ -40,12 +40,12 @@ FLEETING_INLINE void add_tile(const Floats (&y)[kTile * kTile], Floats& total, F
 
 // The largest of a tile's values and its code, the first in case of a tie; a tournament, for the same reason.
 template <bool Chosen>
-FLEETING_INLINE Floats largest(const Floats (&y)[kTile * kTile], const int32_t* codes, Ints& index) {
+FLEETING_INLINE Floats largest(const Floats (&y)[kPositions], const int32_t* codes, Ints& index) {
   constexpr int kRounds[][2] = {{0, 1}, {2, 3}, {4, 5}, {6, 7}, {0, 2}, {4, 6}, {0, 4}, {0, 8}};
-  Floats values[kTile * kTile];
-  Ints places[kTile * kTile];
+  Floats values[kPositions];
+  Ints places[kPositions];
   FLEETING_UNROLL
-  for (int i = 0; i < kTile * kTile; i++) values[i] = y[i], places[i] = all(codes[i]);
+  for (int i = 0; i < kPositions; i++) values[i] = y[i], places[i] = all(codes[i]);
   FLEETING_UNROLL
   for (int i = 0; i < 8; i++) {
     const int first = kRounds[i][0], second = kRounds[i][1];
@@ -74,18 +74,18 @@ void tile_forward_sample(const Convolution& c, Tiles& tiles, const float* weight
         for (int64_t t = 0; t < std::min<int64_t>(kPool, frames - triple * kPool); t++) {
           multiply_patches<Taps>(tiles.patches(triple * kPool + t), weight + f * kSquare * taps, to.bias + f, taps, half);
           for (int m = 0; m < kGroup; m++) {
-            Floats y[kTile * kTile];
-            tile_outputs(half + m * kHalf, y);
+            Floats y[kPositions];
+            output_positions(half + m * kHalf, y);
             if constexpr (Statistics) {
               for (auto& value : y) value = relu(value);
               if (place.edge)
-                for (int i = 0; i < kTile * kTile; i++) y[i] = masked(y[i], place.inside[i]);
+                for (int i = 0; i < kPositions; i++) y[i] = masked(y[i], place.inside[i]);
               add_tile(y, total[m], square[m]);
             }
             if constexpr (Signed)
               for (auto& value : y) value *= all(to.sign[f + m]);
             Ints index;
-            const Floats most = largest<Chosen>(y, kCodes + t * kTile * kTile, index);
+            const Floats most = largest<Chosen>(y, kCodes + t * kPositions, index);
             if constexpr (Chosen) where[m] = most > best[m] ? index : where[m];
             best[m] = most > best[m] ? most : best[m];
           }

@@ -1,5 +1,5 @@
 // A 3-D convolution of few channels whose kernel is 3 by 3 in space, in tiles of 3 by 3 positions: what the pooling looks
-// at is what minimal filtering (filtering.hpp) computes at once, along both axes.
+// at is what minimal filtering along both axes (squares.hpp) computes at once.
 //
 // A lane of a vector is a tile. A vector of tiles is taken through all frames and filters before the next, so that all that
 // is in between stays in the cache.
@@ -8,27 +8,22 @@
 #include <algorithm>
 #include <vector>
 
-#include "filtering.hpp"
-#include "shapes.hpp"
+#include "squares.hpp"
 
 namespace fleeting {
 
-// What is multiplied for a tile, and what is left of it once it is transformed back along one axis.
-constexpr int kSquare = kPoints * kPoints, kHalf = kTile * kPoints;
-// Filters that are worked on at once; a byte each makes one number of 32 bits.
-constexpr int kGroup = 4;
 // Frames whose gradients are multiplied with the input at once.
 constexpr int kSpan = 6;
 
 // Positions of a cell of the pooling, three frames of a tile. In memory, from where spreading a number costs nothing.
-constexpr int32_t kCodes[kPool * kTile * kTile] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
-                                                   14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26};
+constexpr int32_t kCodes[kPool * kPositions] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+                                                14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26};
 
 // Where the tiles of a vector lie.
 struct Place {
-  bool edge;                   // whether any has positions beyond the output
-  Ints inside[kTile * kTile];  // all ones where a position belongs to the output
-  int64_t cells[kLanes];       // which of the pooled cells of a frame a tile is; -1 if it is none
+  bool edge;                // whether any has positions beyond the output
+  Ints inside[kPositions];  // all ones where a position belongs to the output
+  int64_t cells[kLanes];    // which of the pooled cells of a frame a tile is; -1 if it is none
 };
 
 // Cuts samples into tiles of (5, 5) values and hands them on by the vector, transformed. Of a frame these are `rows` by
@@ -63,7 +58,7 @@ class Tiles {
   Place place() const {
     const int64_t height = c_.out_height(), width = c_.out_width();
     Place place = {};
-    int32_t inside[kTile * kTile][kLanes];
+    int32_t inside[kPositions][kLanes];
     for (int lane = 0; lane < kLanes; lane++) {
       const int64_t tile = first_ + lane, row = tile / columns_, column = tile % columns_;
       const int64_t high = row < rows_ ? std::min<int64_t>(height - row * kTile, kTile) : 0;
@@ -71,9 +66,9 @@ class Tiles {
       const bool whole = high == kTile && wide == kTile;
       place.cells[lane] = whole ? row * (width / kTile) + column : -1;
       place.edge |= !whole;
-      for (int i = 0; i < kTile * kTile; i++) inside[i][lane] = i / kTile < high && i % kTile < wide ? -1 : 0;
+      for (int i = 0; i < kPositions; i++) inside[i][lane] = i / kTile < high && i % kTile < wide ? -1 : 0;
     }
-    for (int i = 0; i < kTile * kTile; i++) place.inside[i] = load(inside[i]);
+    for (int i = 0; i < kPositions; i++) place.inside[i] = load(inside[i]);
     return place;
   }
 
@@ -129,18 +124,10 @@ class Tiles {
     Floats* to = patches_.data();
     const float* from = &waiting_[begin_];
     for (int64_t series = 0; series < c_.frames * c_.channels; series++, from += kSquare * pitch_, to += kSquare) {
-      Floats half[kPoints][kPoints];
-      for (int s = 0; s < kPoints; s++) {
-        Floats x[kPoints], points[kPoints];
-        for (int i = 0; i < kPoints; i++) x[i] = load(from + (i * kPoints + s) * pitch_);
-        input_points(x, points);
-        for (int i = 0; i < kPoints; i++) half[i][s] = points[i];
-      }
-      for (int i = 0; i < kPoints; i++) {
-        Floats points[kPoints];
-        input_points(half[i], points);
-        for (int s = 0; s < kPoints; s++) to[i * kPoints + s] = points[s];
-      }
+      Floats x[kSquare], square[kSquare];
+      for (int i = 0; i < kSquare; i++) x[i] = load(from + i * pitch_);
+      input_square(x, square);
+      std::copy_n(square, kSquare, to);
     }
   }
 
@@ -157,90 +144,5 @@ class Tiles {
   int64_t row_ = 0, first_ = 0;  // the row of tiles that comes next, the first tile at hand
   int64_t begin_ = 0, end_ = 0;  // of those that are waiting
 };
-
-// The weights behind both transforms, (filters / 4, 5, frames * channels, 5, 4): the points of a column of the square lie
-// together. `weight` is (taps, filters).
-inline std::vector<float> weight_squares(const Convolution& c, const float* weight) {
-  const int64_t taps = c.kernel_frames * c.channels;
-  std::vector<float> squares(c.filters * kSquare * taps);
-  for (int64_t f = 0; f < c.filters; f++)
-    for (int64_t k = 0; k < taps; k++) {
-      const int64_t t = k / c.channels, channel = k % c.channels;
-      double half[kTile][kPoints], points[kPoints];
-      for (int i = 0; i < kTile; i++) {
-        double w[kTile];
-        for (int j = 0; j < kTile; j++)
-          w[j] = weight[(((t * kTile + i) * kTile + j) * c.channels + channel) * c.filters + f];
-        weight_points(w, 1, half[i]);
-      }
-      for (int s = 0; s < kPoints; s++) {
-        weight_points(&half[0][s], kPoints, points);
-        for (int i = 0; i < kPoints; i++)
-          squares[((f / kGroup * kPoints + s) * taps + k) * kPoints * kGroup + i * kGroup + f % kGroup] =
-              static_cast<float>(points[i]);
-      }
-    }
-  return squares;
-}
-
-// From a group's gradients at the points, summed over lanes, (25, taps, kGroup), to (taps, filters).
-inline void add_weight_gradients(const Convolution& c, const double* squares, int64_t filter, double* d_weight) {
-  const int64_t taps = c.kernel_frames * c.channels;
-  for (int64_t k = 0; k < taps; k++)
-    for (int m = 0; m < kGroup; m++) {
-      const int64_t t = k / c.channels, channel = k % c.channels;
-      double half[kTile][kPoints];
-      for (int s = 0; s < kPoints; s++) {
-        double points[kPoints], w[kTile];
-        for (int i = 0; i < kPoints; i++) points[i] = squares[((i * kPoints + s) * taps + k) * kGroup + m];
-        weight_gradient(points, w);
-        for (int i = 0; i < kTile; i++) half[i][s] = w[i];
-      }
-      for (int i = 0; i < kTile; i++) {
-        double w[kTile];
-        weight_gradient(half[i], w);
-        for (int j = 0; j < kTile; j++)
-          d_weight[(((t * kTile + i) * kTile + j) * c.channels + channel) * c.filters + filter + m] += w[j];
-      }
-    }
-}
-
-// Multiply a frame's patches with a group of filters and transform the products back along the height, (4, 3, 5). Taps are
-// those in time and channels; Taps is their number, or 0 for any.
-template <int Taps>
-void multiply_patches(const Floats* patches, const float* weight, const float* bias, int64_t taps, Floats* to) {
-  if (Taps) taps = Taps;
-  for (int s = 0; s < kPoints; s++) {
-    Floats sums[kGroup][kPoints] = {};
-    const Floats* x = patches + s;
-    FLEETING_UNROLL
-    for (int64_t k = 0; k < taps; k++, x += kSquare, weight += kPoints * kGroup) {
-      FLEETING_UNROLL
-      for (int i = 0; i < kPoints; i++)
-        for (int m = 0; m < kGroup; m++) sums[m][i] += x[i * kPoints] * all(weight[i * kGroup + m]);
-    }
-    FLEETING_UNROLL
-    for (int m = 0; m < kGroup; m++) {
-      // What is added at the point (1, 1) is added to all 9 outputs.
-      if (s == 1) sums[m][1] += all(bias[m]);
-      Floats out[kTile];
-      outputs_of(sums[m], out);
-      for (int i = 0; i < kTile; i++) to[(m * kTile + i) * kPoints + s] = out[i];
-    }
-  }
-}
-
-// A tile's 9 outputs of what was multiplied, (3, 5).
-FLEETING_INLINE void tile_outputs(const Floats* half, Floats (&y)[kTile * kTile]) {
-  FLEETING_UNROLL
-  for (int i = 0; i < kTile; i++) {
-    Floats m[kPoints], out[kTile];
-    for (int s = 0; s < kPoints; s++) m[s] = half[i * kPoints + s];
-    outputs_of(m, out);
-    for (int j = 0; j < kTile; j++) y[i * kTile + j] = out[j];
-  }
-}
-
-FLEETING_INLINE Floats masked(Floats value, Ints mask) { return (Floats)((Ints)value & mask); }
 
 }  // namespace fleeting

@@ -57,9 +57,14 @@ FLEETING_INLINE void store(uint8_t* to, Ints value) {
   for (int i = 0; i < kLanes; i++) to[i] = static_cast<uint8_t>(wide[i]);
 }
 
+// Compilers that know these vectors let them be read as the numbers that they hold.
+FLEETING_INLINE const float* numbers(const Floats* from) { return reinterpret_cast<const float*>(from); }
+
 // Subtracting zero is the one way to spread a value that leaves every value as it is, -0 too, and so costs nothing.
 FLEETING_INLINE Floats all(float value) { return value - Floats{}; }
 FLEETING_INLINE Ints all(int32_t value) { return value - Ints{}; }
+
+FLEETING_INLINE Floats masked(Floats value, Ints mask) { return (Floats)((Ints)value & mask); }
 
 // NaN stays NaN.
 FLEETING_INLINE Floats relu(Floats a) { return a < Floats{} ? Floats{} : a; }

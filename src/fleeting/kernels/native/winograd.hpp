@@ -10,6 +10,8 @@ namespace fleeting {
 
 class WinogradRows {
  public:
+  static constexpr bool kEndsOften = true;
+
   // The kernel is three wide.
   WinogradRows(const Convolution& c, const float* weight)
       : c_(c), tiles_((c.out_width() + kTile - 1) / kTile), row_(tiles_ * kPoints * c.channels),
