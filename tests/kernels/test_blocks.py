@@ -91,6 +91,20 @@ def test_normalised_block(any_kernels, poisoned, channels, filters, size, sample
         assert error(block.eval()(x), exact.eval()(twin)) <= ELSEWHERE
 
 
+@pytest.mark.parametrize("channels", [1, 3, 16])
+@pytest.mark.parametrize("size", [(9, 4, 131), (4, 50, 50), (7, 16, 97)])
+def test_frames_wider_than_a_vector(any_kernels, poisoned, channels, size):
+    """Rows of tiles that fill several vectors, and end within one."""
+    block = norm_block(channels, 16, 1, 0)
+    exact, x = in_double(block), torch.randn(2, channels, *size)
+    ours, theirs = block(x), exact(x.double())
+    assert error(ours, theirs) <= ELSEWHERE
+    direction = torch.randn_like(ours)
+    ours.backward(direction)
+    theirs.backward(direction.double())
+    check_gradients(block, exact, x, None)
+
+
 @quickly
 @given(
     st.sampled_from([1, 3]), st.sampled_from([16, 32]), st.sampled_from([(3, 3), (15, 3), (15, 5), (1, 1)]), sizes,
