@@ -156,6 +156,20 @@ def test_diverging_ends_with_advice(clips):
         train(build(), *clips, config(learning_rate=1e30))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_last_step_that_goes_astray_is_noticed(clips, value):
+    """Its loss was still a number."""
+    model = build()
+
+    def spoil(row):
+        if row["epoch"] == 2:
+            with torch.no_grad():
+                model.hidden.weight[3, 5] = value
+
+    with pytest.raises(DivergedError, match="final weights"):
+        train(model, *clips, config(epochs=2), on_epoch=spoil)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
