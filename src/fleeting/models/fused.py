@@ -317,7 +317,7 @@ class _PlaneNormPool(torch.autograd.Function):
         x, taps, bias, weight, pooled, chosen, mean, inverse, scale = ctx.saved_tensors
         plane, kernels = ctx.plane, ctx.kernels
         scaled = torch.empty_like(pooled)
-        _, slope, offset, d_gamma, d_beta = _through_norm(
+        _scale, slope, offset, d_gamma, d_beta = _through_norm(
             kernels, _last(gradient), pooled, plane.count, mean, inverse, scale, scaled
         )
         d_taps = torch.empty(plane.taps, plane.filters, dtype=torch.float64)
