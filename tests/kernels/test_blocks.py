@@ -92,6 +92,22 @@ def test_normalised_block(any_kernels, poisoned, channels, filters, size, sample
 
 
 @pytest.mark.parametrize("channels", [1, 3, 16])
+@pytest.mark.parametrize("kernel_frames", [1, 2, 5, 15])
+def test_normalised_blocks_that_look_at_other_numbers_of_frames(any_kernels, poisoned, channels, kernel_frames):
+    torch.manual_seed(kernel_frames)
+    block = norm_block(channels, 16, 0, 0)
+    block.conv = Conv3d(channels, 16, (kernel_frames, 3, 3))
+    exact, x = in_double(block), torch.randn(2, channels, kernel_frames + 6, 11, 14)
+    ours, theirs = block(x), exact(x.double())
+    assert type(ours.grad_fn).__name__ == "_NormPoolBackward"
+    assert error(ours, theirs) <= ELSEWHERE
+    direction = torch.randn_like(ours)
+    ours.backward(direction)
+    theirs.backward(direction.double())
+    check_gradients(block, exact, x, None)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16])
 @pytest.mark.parametrize("size", [(9, 4, 131), (4, 50, 50), (7, 16, 97)])
 def test_frames_wider_than_a_vector(any_kernels, poisoned, channels, size):
     """Rows of tiles that fill several vectors, and end within one."""

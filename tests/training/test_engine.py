@@ -9,7 +9,7 @@ import torch
 
 from fleeting.errors import CollapseWarning, UsageError
 from fleeting.models import create_model
-from fleeting.training import DivergedError, TrainingConfig, keep_memory, predict_proba, save_model, train
+from fleeting.training import DivergedError, TrainingConfig, engine, keep_memory, predict_proba, save_model, train
 
 
 def config(**fields):
@@ -154,6 +154,27 @@ def test_on_epoch_sees_each_row_and_its_exception_ends_the_training(clips):
 def test_diverging_ends_with_advice(clips):
     with pytest.raises(DivergedError, match=r"learning_rate \(it is 1e\+30\).*clip_norm"):
         train(build(), *clips, config(learning_rate=1e30))
+
+
+def test_a_second_look_until_a_collapse_is_known_and_at_the_end(clips, monkeypatch):
+    model, looks, look = build(), [[]], engine.probe
+    with torch.no_grad():
+        model.hidden.weight.zero_()
+        model.hidden.bias.fill_(-1.0)  # never fires, so nothing is learned from what is seen
+
+    def probe(*arguments, batch_statistics=False):
+        looks[-1].append(batch_statistics)
+        return look(*arguments, batch_statistics=batch_statistics)
+
+    monkeypatch.setattr(engine, "probe", probe)
+    with pytest.warns(CollapseWarning):
+        result = train(model, *clips, config(epochs=7), on_epoch=lambda _: looks.append([]))
+    first = result.collapse.epoch
+    assert result.collapse.collapsed
+    assert 3 <= first <= 5
+    twice = [len(seen) == 2 for seen in looks[:7]]
+    assert twice == [epoch <= first or epoch == 7 for epoch in range(1, 8)]
+    assert all(seen == [False, True][: len(seen)] for seen in looks[:7])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -206,7 +206,6 @@ def _warnings(
     dead = sum(bool(m.config.get("collapse", {}).get("collapsed")) for m in models)
     if dead:
         found.append(f"{dead} of {len(models)} networks collapsed in training and answer a constant.")
-    extra = models[0].config.get("extra", {})
-    if extra.get("synthetic") or any(str(spec).startswith("synthetic:") for spec in extra.get("data", [])):
+    if models[0].synthetic:
         found.append("The model was trained on synthetic faces: its verdict on a real person is a demonstration only.")
     return found

@@ -94,7 +94,7 @@ class EventRecogniser:
         dead = sum(bool(m.config.get("collapse", {}).get("collapsed")) for m in self.models)
         if dead:
             limits.append(f"{dead} of {len(self.models)} networks collapsed in training and answer a constant.")
-        if extra.get("synthetic") or any(str(spec).startswith("synthetic:") for spec in extra.get("data", [])):
+        if first.synthetic:
             limits.append("Trained on synthetic faces: a verdict on a real person is a demonstration only.")
         limits += [str(sentence) for sentence in extra.get("limits", [])]
         if self.name == PACKAGED:

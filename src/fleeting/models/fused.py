@@ -166,14 +166,15 @@ def _through_norm(
     mean: Tensor,
     inverse: Tensor,
     scale: Tensor,
+    factor: Tensor,
     scaled: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """From the gradient above: the scale in single precision, slope and offset of a value's own share, d_gamma, d_beta.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """From the gradient above: slope and offset of a value's own share, d_gamma, d_beta.
 
-    ``scaled`` becomes the gradient times the scale.
+    ``factor`` is the scale in single precision; ``scaled``, if given, becomes the gradient times it.
     """
     filters = pooled.shape[-1]
-    sums, factor = torch.empty(2, filters, dtype=torch.float64), scale.float()
+    sums = torch.empty(2, filters, dtype=torch.float64)
     kernels.gradient_sums(
         above.data_ptr(), pooled.data_ptr(), above.numel() // filters, filters, factor.data_ptr(), sums.data_ptr(),
         _address(scaled)
@@ -183,7 +184,7 @@ def _through_norm(
     # A value's share in mean and variance is linear in the value.
     slope = -scale * inverse * d_gamma / count
     offset = -scale * d_beta / count - slope * mean
-    return factor, slope.float(), offset.float(), d_gamma, d_beta
+    return slope.float(), offset.float(), d_gamma, d_beta
 
 
 class _NormPool(torch.autograd.Function):
@@ -224,8 +225,8 @@ class _NormPool(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         padded, taps, bias, weight, pooled, chosen, values, mean, inverse, scale = ctx.saved_tensors
         shapes, kernels = ctx.shapes, ctx.kernels
-        above = _last(gradient)
-        factor, slope, offset, d_gamma, d_beta = _through_norm(kernels, above, pooled, ctx.count, mean, inverse, scale)
+        above, factor = _last(gradient), scale.float()
+        slope, offset, d_gamma, d_beta = _through_norm(kernels, above, pooled, ctx.count, mean, inverse, scale, factor)
         d_taps = torch.empty(shapes.samples, shapes.taps, shapes.filters, dtype=torch.float64)
         d_bias = torch.empty(shapes.samples, shapes.filters, dtype=torch.float64)
         d_output, border = None, 0
@@ -317,8 +318,8 @@ class _PlaneNormPool(torch.autograd.Function):
         x, taps, bias, weight, pooled, chosen, mean, inverse, scale = ctx.saved_tensors
         plane, kernels = ctx.plane, ctx.kernels
         scaled = torch.empty_like(pooled)
-        _scale, slope, offset, d_gamma, d_beta = _through_norm(
-            kernels, _last(gradient), pooled, plane.count, mean, inverse, scale, scaled
+        slope, offset, d_gamma, d_beta = _through_norm(
+            kernels, _last(gradient), pooled, plane.count, mean, inverse, scale, scale.float(), scaled
         )
         d_taps = torch.empty(plane.taps, plane.filters, dtype=torch.float64)
         d_bias = torch.empty(plane.filters, dtype=torch.float64)

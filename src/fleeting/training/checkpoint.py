@@ -67,6 +67,13 @@ class TrainedModel:
         """``"difference"`` if sequences have a reference frame in front, else ``"none"``."""
         return self.training.motion
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether it was trained on people who do not exist, among others perhaps."""
+        extra = self.config.get("extra") or {}
+        # Models of before the mark was kept name their data sets only.
+        return bool(extra.get("synthetic")) or any(str(spec).startswith("synthetic:") for spec in extra.get("data", []))
+
     def predict_proba(
         self, X: Sequences, *, batch_size: int = PREDICTED_AT_ONCE, device: str = "cpu"
     ) -> NDArray[np.float64]:

@@ -86,9 +86,11 @@ void backward(const Convolution& c, BackwardTensors to) {
     rows_of_x.see(to.x);
     std::fill(to.d_weight, to.d_weight + taps * filters, 0.0);
     std::fill(to.d_bias, to.d_bias + filters, 0.0);
-    for (int64_t f = 0; f < filters; f += kBlock) {
-      rows_of_x.begin_gradients();
+    for (int64_t f = 0; f < filters; f += kBlock)
       for (int64_t first = 0; first < c.out_height(); first += kPool) {
+        // The weights' gradients in single precision within three rows of all frames, in double across them; unless there
+        // are few additions to a number, and the way to double is long.
+        if (Rows::kEndsOften || first == 0) rows_of_x.begin_gradients();
         for (int64_t t = 0; t < c.out_frames(); t++)
           for (int64_t h = first; h < std::min(first + kPool, c.out_height()); h++) {
             Floats total[kVectors] = {};
@@ -113,14 +115,8 @@ void backward(const Convolution& c, BackwardTensors to) {
                 std::memcpy(out + w * filters, &row[w * kBlock], kBlock * sizeof(float));
             }
           }
-        // The weights' gradients in single precision within three rows of all frames, in double across them; unless there
-        // are few additions to a number, and the way to double is long.
-        if (Rows::kEndsOften || first + kPool >= c.out_height()) {
-          rows_of_x.end_gradients(f, to.d_weight);
-          rows_of_x.begin_gradients();
-        }
+        if (Rows::kEndsOften || first + kPool >= c.out_height()) rows_of_x.end_gradients(f, to.d_weight);
       }
-    }
     to.x += c.sample_size();
     to.gradient += frames * rows * columns * filters;
     to.chosen += frames * rows * columns * filters;
