@@ -25,7 +25,7 @@ def measure(model, clips, frames, side):
         training = TrainingConfig.for_model(model, epochs=2)
         ends = []
         job = unit(Path(name), model, training, shape, paths, labels, range(clips), ())
-        result, _ = fit(job.lesson, lambda *_: ends.append(clock()))
+        result, _ = fit(job.training_job, lambda *_: ends.append(clock()))
         some = [np.load(path, mmap_mode="r") for path in paths[:PREDICTED]]
         predicted = min(timed(lambda: result.predict_proba(some), 3)) / len(some)
     return {"epoch_s": ends[1] - ends[0], "predict_ms": predicted, "peak_mib": peak_mib()}

@@ -9,7 +9,7 @@ import numpy as np
 from _serve import clock
 
 from fleeting.errors import CollapseWarning
-from fleeting.experiments.unit import Lesson, Side, UnitJob, run_unit
+from fleeting.experiments.unit import Side, TrainingJob, UnitJob, run_unit
 
 CLASSES = ("happy", "disgust", "surprise")
 
@@ -28,7 +28,7 @@ def unit(folder, model, training, shape, paths, labels, train, test, fold=0):
     """A job that trains on some of the clips and predicts others, without motion."""
     frames, height, width, channels = shape
     clips = Side(paths, tuple(labels), tuple(("random", str(number), str(number)) for number in range(len(paths))))
-    lesson = Lesson(
+    training_job = TrainingJob(
         key=f"fold{fold}",
         seed=0,
         folder=folder / f"fold{fold}",
@@ -40,7 +40,7 @@ def unit(folder, model, training, shape, paths, labels, train, test, fold=0):
         training=training,
         recipe={},
     )
-    return UnitJob(fold, lesson, clips.take(test))
+    return UnitJob(fold, training_job, clips.take(test))
 
 
 def timed_unit(job):

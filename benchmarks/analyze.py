@@ -1,6 +1,6 @@
 """How fast ``analyze`` is on 640 × 480, and whether its memory grows with the recording.
 
-Speed: a synthetic recording is written as H.264, then analysed as a user would, the time of a start included. Memory:
+Speed: a synthetic recording is written as H.264, then analyzed as a user would, the time of a start included. Memory:
 frames of a long synthetic recording are computed as they are read, 200 a second, and the resident memory is noted on the
 way.
 """

@@ -45,7 +45,7 @@ def score(data, model, protocol, options, out, jobs, epochs):
         protocol_options=options,
     )
     start = time.perf_counter()
-    run = evaluate(config, out / f"{model}-{protocol}", jobs=jobs, store=out / "store", samples=False)
+    run = evaluate(config, out / f"{model}-{protocol}", jobs=jobs, cache=out / "cache", samples=False)
     table = pd.concat(
         [pd.read_csv(path, dtype={"subject": str}) for path in sorted(run.path.glob("units/*/predictions.csv"))]
     )
@@ -78,7 +78,7 @@ def main():
             place = root / f"seed{seed}"
             clips = composite_clips(seed, scale=arguments.scale, settings=settings)
             start = time.perf_counter()
-            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, store=place / "store", synthetic=True)
+            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, cache=place / "cache", synthetic=True)
             seconds = time.perf_counter() - start
             print(
                 f"Seed {seed}: {made.n_clips} clips rendered, aligned, and their flow written in {seconds:.0f} s, "

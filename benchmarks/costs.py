@@ -23,7 +23,7 @@ AXES = {
 SMALL = {"clips": (4,), "frames": (18,), "side": (10,)}
 # Model-B's convolution looks at 15 frames and its pooling at 3 of what that leaves.
 LEAST_FRAMES = {"model_a": 9, "model_b": 17}
-LABELS = {"clips": "clips trained on", "frames": "frames a clip", "side": "pixels a side"}
+LABELS = {"clips": "clips trained on", "frames": "frames per clip", "side": "pixels a side"}
 FIGURES = {"epoch_s": "an epoch, s", "predict_ms": "prediction of a clip, ms", "peak_mib": "peak memory, MiB"}
 LOOKS = {"model_a": ("Model-A", "#0b6e99", "o"), "model_b": ("Model-B", "#c8553d", "s")}
 COLUMNS = ("axis", "model", "clips", "frames", "side", *FIGURES)

@@ -109,7 +109,7 @@ def extrapolate(arguments, rows):
         print(f"| `{stack}` | {1e3 * median(seconds):.1f} | {spread} |")
     print(
         f"\n{len(people)} folds train on {sum(trained)} samples together, {sum(trained) / samples:.1f} times {samples}; "
-        f"{EPOCHS} epochs each; beside the epochs a fold takes {rest:.1f} s in Fleeting.\n"
+        f"{EPOCHS} epochs each; beside the epochs per fold takes {rest:.1f} s in Fleeting.\n"
     )
     for stack, seconds in found.items():
         epoch, beside = median(seconds), rest if stack.startswith("fleeting") else 0.0
@@ -127,8 +127,8 @@ def whole(model, data, out, epochs=None):
     """The command itself, from the start of Python to the report."""
     command = [sys.executable, "-m", "fleeting", "evaluate", "--data", data, "--model", model, "--protocol", "cde"]
     command += ["--out", str(out), "--quiet", *(() if epochs is None else ("--epochs", str(epochs)))]
-    # The store belongs to this measurement, or preparing would be left out.
-    environment = {**os.environ, "FLEETING_CACHE": str(out.parent / "store"), "PYTHONWARNINGS": "ignore"}
+    # The cache belongs to this measurement, or preparing would be left out.
+    environment = {**os.environ, "FLEETING_CACHE": str(out.parent / "cache"), "PYTHONWARNINGS": "ignore"}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
     if done.returncode != 0:

@@ -49,7 +49,7 @@ def run(model, clips, place, arguments):
         place / (model if arguments.folds is None else f"{model}-{arguments.folds}"),
         clips=None if config.data else clips,
         jobs=arguments.jobs,
-        store=place / "store",
+        cache=place / "cache",
         samples=False,
     )
     return done, time.perf_counter() - start
@@ -74,7 +74,7 @@ def main():
         for seed in arguments.seeds:
             place = (arguments.out or Path(temporary)) / f"seed{seed}"
             clips = composite_clips(seed, scale=arguments.scale)
-            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, store=place / "store", synthetic=True)
+            made = write_flow_folder(clips, place / "flow", jobs=arguments.jobs, cache=place / "cache", synthetic=True)
             people = len({(clip.dataset, clip.subject) for clip in clips})
             print(f"\n## Synthetic composite, seed {seed}: {made.n_clips} clips of {people} people\n", flush=True)
             predictions, rows = {}, []

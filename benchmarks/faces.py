@@ -1,4 +1,4 @@
-"""Jitter of the landmarks, and what one transform a clip saves."""
+"""Jitter of the landmarks, and what one transform per clip saves."""
 
 import time
 from statistics import median

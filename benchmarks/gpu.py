@@ -94,18 +94,18 @@ def train_units(config, folds, table, device, epochs, side_by_side):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shape, labels = config.recipe.stored_shape, table["emotion"]
-        training = config.fitted_training.model_copy(update={"epochs": epochs})
+        training = config.effective_training.model_copy(update={"epochs": epochs})
         paths = write_clips(folder, shape, len(table))
         jobs = []
         for number, fold in zip(range(side_by_side), itertools.cycle(folds)):
             one = unit(folder, config.model, training, shape, paths, labels, fold.train, fold.test, number)
-            jobs.append(replace(one, lesson=replace(one.lesson, seed=number, device=device.type)))
+            jobs.append(replace(one, training_job=replace(one.training_job, seed=number, device=device.type)))
         # An observer keeps warnings off the screen: random pixels teach nothing.
         run_units(jobs, len(jobs), jobs=side_by_side, observer=Observer(epoch=lambda *_: None))
         epoch, rest = [], []
         for one in jobs:
-            seconds = pd.read_csv(one.lesson.folder / "history.csv")["seconds"]
-            whole = pd.read_json(one.lesson.folder / "unit.json", typ="series")["seconds"]
+            seconds = pd.read_csv(one.training_job.folder / "history.csv")["seconds"]
+            whole = pd.read_json(one.training_job.folder / "unit.json", typ="series")["seconds"]
             # The first epoch captures the graphs.
             epoch.append(float(seconds[1:].mean()))
             rest.append(float(whole - seconds[1:].sum() - epoch[-1]))
@@ -115,7 +115,7 @@ def train_units(config, folds, table, device, epochs, side_by_side):
 def time_units(device, arguments):
     config, folds, table = max(planned(arguments.small), key=lambda run: len(run[1][0].train))
     print(f"\nUnits of {config.model} side by side, {len(folds[0].train)} training clips\n")
-    print("| units | an epoch of each, s | epochs a second, all together |")
+    print("| units | an epoch of each, s | epochs per second, all together |")
     print("|---|---|---|")
     for count in range(1, arguments.units + 1):
         epoch, _, _ = train_units(config, folds, table, device, arguments.epochs, count)

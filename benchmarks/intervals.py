@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of a recording")
     parser.add_argument("--subjects", type=int, default=6, help="people of the pooled score")
-    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 for one a core")
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 for one per core")
     parser.add_argument("--learned", action="store_true", help="train and test the learned spotter too (slow)")
     parser.add_argument("--steps", type=int, default=250, help="of each of its trainings")
     arguments = parser.parse_args()

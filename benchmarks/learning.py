@@ -41,7 +41,7 @@ def main() -> None:
             training=TrainingConfig.for_model("model_a", epochs=arguments.epochs, **training),
             protocol="subject-kfold",
         )
-        run = evaluate(config, arguments.out / f"run{number}", jobs=0, store=arguments.out / "store", samples=False)
+        run = evaluate(config, arguments.out / f"run{number}", jobs=0, cache=arguments.out / "cache", samples=False)
         summary = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))
         pooled = summary["pooled"]
         print(

@@ -189,7 +189,7 @@ def filming(folder: Path, subjects) -> None:
         taken, used = time.perf_counter() - start, cpu_seconds() - before
         clips = 6 * subjects
         print(
-            f"  {clips} clips written by {jobs} process(es): {taken:.1f} s = {clips / taken:.1f} clips a second, ",
+            f"  {clips} clips written by {jobs} process(es): {taken:.1f} s = {clips / taken:.1f} clips per second, ",
             end="",
         )
         print(f"start included; {1000 * used / clips:.0f} ms of CPU a clip")

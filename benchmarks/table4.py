@@ -28,7 +28,7 @@ TARGET_MINUTES = 90
 
 
 def clips_table():
-    """A row a clip of the paper's table 1. In folds that mix subjects it does not matter who is who."""
+    """A row per clip of the paper's table 1. In folds that mix subjects it does not matter who is who."""
     counts = published_counts("talluri2022")
     rows = [(name, label) for name in SETS for label in CLASSES for _ in range(counts[name, label])]
     table = pd.DataFrame(rows, columns=["dataset", "emotion"])
@@ -51,14 +51,14 @@ def measure(config, folds, table, epochs, cores):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shape = config.recipe.stored_shape
-        training = config.fitted_training.model_copy(update={"epochs": epochs})
+        training = config.effective_training.model_copy(update={"epochs": epochs})
         paths = write_clips(folder, shape, len(table))
         jobs = [
             unit(folder, config.model, training, shape, paths, table["emotion"], fold.train, fold.test, fold.index)
             for fold in folds[:cores]
         ]
         found = [one for _, one in map_jobs(timed_unit, jobs, jobs=cores, initializer=keep_memory)]
-    return {name: max(one[name] for one in found) for name in found[0]} | {"clips": len(jobs[0].lesson.side)}
+    return {name: max(one[name] for one in found) for name in found[0]} | {"clips": len(jobs[0].training_job.side)}
 
 
 def schedule(seconds, cores):

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each recording")
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 for one a core")
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 for one per core")
     options = parser.parse_args()
     start = time.perf_counter()
     jobs = [(person, options.seconds, options.seed) for person in range(options.subjects)]

@@ -156,7 +156,7 @@ def report(title: str, samples: Samples, answers: NDArray[np.str_]) -> None:
         print(f"  head motion of {low:g} to {high:g} px: {right[here].mean():.3f} of {here.sum()}")
     for rate in RATES:
         here = samples.fps == rate
-        print(f"  {rate:g} frames a second: {right[here].mean():.3f} of {here.sum()}")
+        print(f"  {rate:g} frames per second: {right[here].mean():.3f} of {here.sum()}")
     for emotion in emotion_names():
         here = truth == emotion
         wrong = answers[here & ~right].tolist()
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--dropout", type=float, default=0.25)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 for one a core")
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 for one per core")
     parser.add_argument("--inner", action="store_true", help="choose: train on people 1 to 28, test on 29 to 36")
     parser.add_argument("--keep", help="file (npz) that keeps the sequences to train on between runs")
     options = parser.parse_args()

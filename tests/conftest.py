@@ -15,8 +15,8 @@ cv2.setNumThreads(1)
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
-    """No test reads or fills the user's own store."""
-    monkeypatch.setenv("FLEETING_CACHE", str(tmp_path_factory.getbasetemp() / "store"))
+    """No test reads or fills the user's own cache."""
+    monkeypatch.setenv("FLEETING_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +81,7 @@ def read_only(tmp_path):
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory) -> Path:
-    """A plain synthetic set: 6 subjects, 3 clips each, one of each class, 60 frames a second."""
+    """A plain synthetic set: 6 subjects, 3 clips each, one of each class, 60 frames per second."""
     from fleeting.synthesis import write_dataset
 
     root = tmp_path_factory.mktemp("sets") / "small"
@@ -111,7 +111,7 @@ def small_run(small_config, tmp_path_factory):
     from fleeting.experiments import evaluate
 
     root = tmp_path_factory.mktemp("runs")
-    return evaluate(small_config, root / "run", store=root / "store")
+    return evaluate(small_config, root / "run", cache=root / "cache")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def _commands(text):
 def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, own_registries, capsys):
     """Files are written, Python runs in the page's namespace, and plain blocks of commands are run."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FLEETING_CACHE", str(tmp_path / ".store"))
+    monkeypatch.setenv("FLEETING_CACHE", str(tmp_path / ".cache"))
     # Workers are tested elsewhere; each would import torch anew.
     monkeypatch.setattr(parallel, "available_cores", lambda: 1)
     # Look-alikes in small pictures: nobody looks for faces in them here.

@@ -197,7 +197,7 @@ def test_the_command_line_loads_it_for_itself_and_its_workers(recipe_file, small
         "--data",
         f"synthetic:{small_set}",
     ]
-    what = ["--recipe", "shell,frames=3,height=8,width=8", "--jobs", "2", "--cache", str(tmp_path / "store"), "--quiet"]
+    what = ["--recipe", "shell,frames=3,height=8,width=8", "--jobs", "2", "--cache", str(tmp_path / "cache"), "--quiet"]
     env = {k: v for k, v in os.environ.items() if k != VARIABLE}
     done = subprocess.run([*command, *what], capture_output=True, text=True, env=env, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -261,7 +261,7 @@ def test_a_run_of_an_own_network_in_workers_and_not_mixed_with_changed_code(smal
     path.write_text(MODEL.format(name="own_net"))
     what = ["--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=9,height=32,width=32"]
     how = ["--protocol", "subject-kfold,folds=2", "--quiet", "--out", str(tmp_path / "run")]
-    own = ["evaluate", "--plugin", str(path), "--model", "own_net,hidden=3", "--cache", str(tmp_path / "store")]
+    own = ["evaluate", "--plugin", str(path), "--model", "own_net,hidden=3", "--cache", str(tmp_path / "cache")]
     env = {k: v for k, v in os.environ.items() if k != VARIABLE}
     command = [sys.executable, "-m", "fleeting", *own, *what, *how, "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)

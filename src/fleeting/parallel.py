@@ -18,7 +18,7 @@ R = TypeVar("R")
 # Called with the number of jobs done and the number of all.
 Progress = Callable[[int, int], None]
 
-# Libraries that read these at import would start a thread a core in each of our processes.
+# Libraries that read these at import would start a thread per core in each of our processes.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -30,11 +30,11 @@ def available_cores() -> int:
 
 
 def resolve_jobs(jobs: int | None) -> int:
-    """Number of processes: ``None`` or 0 means one a core."""
+    """Number of processes: ``None`` or 0 means one per core."""
     if jobs is None or jobs == 0:
         return available_cores()
     if jobs < 0:
-        raise UsageError(f"jobs must be positive, or 0 for one a core; found {jobs}")
+        raise UsageError(f"jobs must be positive, or 0 for one per core; found {jobs}")
     return jobs
 
 

@@ -39,7 +39,8 @@ def load_plugin(plugin: str | os.PathLike[str]) -> ModuleType:
 
     Parameters
     ----------
-    plugin : path of a ``.py`` file, or the name of a module that can be imported.
+    plugin : str or os.PathLike
+        Path of a ``.py`` file, or the name of a module that can be imported.
 
     Raises
     ------

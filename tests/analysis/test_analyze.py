@@ -46,14 +46,14 @@ def recording():
 
 
 @pytest.fixture(scope="module")
-def analysed(recording, tmp_path_factory):
-    out = tmp_path_factory.mktemp("analysed") / "out"
+def analyzed(recording, tmp_path_factory):
+    out = tmp_path_factory.mktemp("analyzed") / "out"
     return analyze(recording.frames, out)
 
 
 @pytest.fixture(scope="module")
 def film(recording, tmp_path_factory):
-    """Four seconds of it as a file, 60 frames a second."""
+    """Four seconds of it as a file, 60 frames per second."""
     path = tmp_path_factory.mktemp("film") / "Müller 1.mp4"
     write_av(path, [recording.frames.grey(k) for k in range(240)], [k / FPS for k in range(240)])
     return path
@@ -87,14 +87,14 @@ class Stop(AnalysisObserver):
         self.stopping = frame.number >= self.at
 
 
-def test_events_are_those_that_happened(analysed, recording):
-    found = [Event(e.onset, e.apex, e.offset, e.kind) for e in analysed.events]
+def test_events_are_those_that_happened(analyzed, recording):
+    found = [Event(e.onset, e.apex, e.offset, e.kind) for e in analyzed.events]
     score = score_spotting({"a": recording.events}, {"a": found}).micro
     assert score.tp >= 0.7 * len(recording.events) and score.fp <= 1
 
 
-def test_tables_say_what_was_measured(analysed, recording):
-    frames, events = times(analysed.path), times(analysed.path, "events.csv")
+def test_tables_say_what_was_measured(analyzed, recording):
+    frames, events = times(analyzed.path), times(analyzed.path, "events.csv")
     assert tuple(frames.columns) == FRAME_COLUMNS
     assert tuple(events.columns[: len(EVENT_COLUMNS)]) == EVENT_COLUMNS
     assert frames["frame"].tolist() == list(range(len(recording.frames)))
@@ -109,9 +109,9 @@ def test_tables_say_what_was_measured(analysed, recording):
         assert abs(int(part.loc[part["score"].idxmax(), "frame"]) - event["apex"]) <= 0.1 * FPS
 
 
-def test_the_folder_holds_what_the_report_reads(analysed):
-    found = read_analysis(analysed.path)
-    assert not found.partial and not found.problems and len(found.events) == len(analysed.events)
+def test_the_folder_holds_what_the_report_reads(analyzed):
+    found = read_analysis(analyzed.path)
+    assert not found.partial and not found.problems and len(found.events) == len(analyzed.events)
     for event in found.events:
         for which in ("", "_magnified"):
             picture = cv2.imread(str(found.picture(event, which)))
@@ -167,7 +167,7 @@ def test_without_pyav_opencv_reads_and_writes(film, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("video", [False, True])
-def test_stopped_and_resumed_it_finds_the_same(recording, analysed, tmp_path, video):
+def test_stopped_and_resumed_it_finds_the_same(recording, analyzed, tmp_path, video):
     out = tmp_path / "out"
     for at in (100, 431):
         with pytest.raises(KeyboardInterrupt):
@@ -180,8 +180,8 @@ def test_stopped_and_resumed_it_finds_the_same(recording, analysed, tmp_path, vi
         file.write("9999,0,12")
     done = analyze(recording.frames, out, video=video, resume=True)
     assert done.complete and not (out / "resume.npz").exists()
-    assert (out / "frames.csv").read_bytes() == (analysed.path / "frames.csv").read_bytes()
-    assert (out / "events.csv").read_bytes() == (analysed.path / "events.csv").read_bytes()
+    assert (out / "frames.csv").read_bytes() == (analyzed.path / "frames.csv").read_bytes()
+    assert (out / "events.csv").read_bytes() == (analyzed.path / "events.csv").read_bytes()
     assert (out / "annotated.mp4").exists() == video
     again = analyze(recording.frames, out, video=video, resume=True)
     assert [vars(e) for e in again.events] == [vars(e) for e in sorted(done.events, key=lambda e: e.number)]
@@ -228,11 +228,11 @@ def test_ctrl_c_writes_a_page_and_exits_130(film, tmp_path):
     assert not read_analysis(out).partial
 
 
-def test_a_folder_of_another_analysis_is_left_alone(analysed, film, recording, tmp_path):
+def test_a_folder_of_another_analysis_is_left_alone(analyzed, film, recording, tmp_path):
     with pytest.raises(UsageError, match="--resume"):
-        analyze(recording.frames, analysed.path)
+        analyze(recording.frames, analyzed.path)
     with pytest.raises(UsageError, match="another analysis"):
-        analyze(film, analysed.path, resume=True)
+        analyze(film, analyzed.path, resume=True)
     with pytest.raises(UsageError, match="no analysis to go on with"):
         analyze(film, tmp_path / "new", resume=True)
     (tmp_path / "other").mkdir()
@@ -258,7 +258,7 @@ def test_a_real_face(video, tmp_path):
     found = analyze(video("single_face.mp4"), tmp_path / "out")
     frames = times(tmp_path / "out")
     assert len(frames) == 72 and frames["success"].mean() > 0.95
-    assert any("frames a second" in sentence for sentence in found.head["warnings"])
+    assert any("frames per second" in sentence for sentence in found.head["warnings"])
 
 
 def test_a_face_that_comes_and_goes(video, tmp_path):

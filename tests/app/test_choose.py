@@ -13,7 +13,7 @@ def test_what_was_chosen_is_in_the_run_folder(small_set, tmp_path, capsys):
     command = ["evaluate", "--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=18,height=32,width=32"]
     command += ["--model", "model_b", "--protocol", "subject-holdout", "--epochs", "2", "--inner-folds", "2"]
     command += ["--choose", "epochs", "--choose", "training.learning_rate=0.001,0.01", "--choose-by", "uar"]
-    command += ["--out", str(tmp_path / "run"), "--cache", str(tmp_path / "store"), "--jobs", "1", "--json"]
+    command += ["--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--jobs", "1", "--json"]
     assert main(command) == 0, capsys.readouterr().err
     run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert run["config"]["selection"]["grid"] == {"training.learning_rate": [0.001, 0.01]}
@@ -43,7 +43,7 @@ def test_a_model_brings_its_recipe(monkeypatch):
 def test_the_study_of_leakage_runs_on_data_of_ones_own(small_set, tmp_path, capsys):
     command = ["study", "leakage", "--model", "model_b", "--recipe", "talluri2022,frames=18,height=16,width=16"]
     command += ["--epochs", "2", "--folds", "2", "--only", "mixed", "--out", str(tmp_path / "study"), "--jobs", "1"]
-    command += ["--cache", str(tmp_path / "store"), "--json"]
+    command += ["--cache", str(tmp_path / "cache"), "--json"]
     assert main(command) == 2
     assert "either --data KIND:PATH or --look-alike; found neither" in capsys.readouterr().err
     assert main([*command, "--data", f"synthetic:{small_set}"]) == 0

@@ -14,8 +14,8 @@ from fleeting.experiments import RunFolder
 
 
 @pytest.fixture
-def store(small_run, monkeypatch):
-    monkeypatch.setenv("FLEETING_CACHE", str(small_run.path.parent / "store"))
+def cache(small_run, monkeypatch):
+    monkeypatch.setenv("FLEETING_CACHE", str(small_run.path.parent / "cache"))
 
 
 def _evaluate(small_set, out, *more):
@@ -25,7 +25,7 @@ def _evaluate(small_set, out, *more):
     return main(["evaluate", *what, *how, *more])
 
 
-def test_evaluate_report_predict(small_set, small_run, store, tmp_path, capsys):
+def test_evaluate_report_predict(small_set, small_run, cache, tmp_path, capsys):
     out = tmp_path / "lauf ü"
     assert _evaluate(small_set, out) == 0
     text = capsys.readouterr().out
@@ -48,7 +48,7 @@ def test_evaluate_report_predict(small_set, small_run, store, tmp_path, capsys):
     assert set(verdict["probabilities"]) == {"disgust", "happiness", "surprise"}
 
 
-def test_a_partial_run_is_refused_by_report_unless_asked(small_set, store, tmp_path, capsys):
+def test_a_partial_run_is_refused_by_report_unless_asked(small_set, cache, tmp_path, capsys):
     out = tmp_path / "run"
     assert _evaluate(small_set, out) == 0
     next(out.glob("units/*/unit.json")).unlink()
@@ -174,7 +174,7 @@ def test_specs_read_numbers_truths_and_text():
     )
 
 
-def test_ctrl_c_says_what_becomes_of_the_work(small_set, small_run, store, tmp_path):
+def test_ctrl_c_says_what_becomes_of_the_work(small_set, small_run, cache, tmp_path):
     command = ["evaluate", "--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=9,height=32,width=32"]
     command += ["--motion", "difference", "--protocol", "subject-kfold,folds=2", "--jobs", "2"]
     out = tmp_path / "run"

@@ -8,7 +8,7 @@ from fleeting.errors import UsageError
 
 
 def test_a_sweep_from_the_command_line(small_set, small_run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("FLEETING_CACHE", str(small_run.path.parent / "store"))
+    monkeypatch.setenv("FLEETING_CACHE", str(small_run.path.parent / "cache"))
     out = tmp_path / "sweep"
     command = ["sweep", "--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=9,height=32,width=32"]
     command += ["--motion", "difference", "--protocol", "subject-kfold,folds=2", "--epochs", "1", "--jobs", "1"]

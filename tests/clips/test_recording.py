@@ -48,5 +48,5 @@ def test_the_table_has_a_row_an_event_and_keeps_unknown_frames(frames):
 
 
 def test_a_recording_needs_a_rate(frames):
-    with pytest.raises(UsageError, match="frames a second"):
+    with pytest.raises(UsageError, match="frames per second"):
         Recording("own", "a", "one", frames, 0.0)

@@ -18,8 +18,8 @@ from fleeting.training import load_model
 
 
 @pytest.fixture
-def store(small_run):
-    return small_run.path.parent / "store"
+def cache(small_run):
+    return small_run.path.parent / "cache"
 
 
 @pytest.fixture
@@ -76,23 +76,23 @@ def test_results_are_the_predictions_scored(small_run):
     assert summary["partial"] is False
 
 
-def test_the_same_run_is_bit_for_bit_the_same_also_over_processes(small_run, small_config, store, tmp_path):
-    again = evaluate(small_config, tmp_path / "again", store=store, jobs=2)
+def test_the_same_run_is_bit_for_bit_the_same_also_over_processes(small_run, small_config, cache, tmp_path):
+    again = evaluate(small_config, tmp_path / "again", cache=cache, jobs=2)
     assert _weights(again) == _weights(small_run)
     assert again.predictions().equals(small_run.predictions())
 
 
-def test_a_finished_run_is_not_trained_again(copied, small_config, store, monkeypatch):
+def test_a_finished_run_is_not_trained_again(copied, small_config, cache, monkeypatch):
     monkeypatch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
-    evaluate(small_config, copied.path, store=store)
+    evaluate(small_config, copied.path, cache=cache)
 
 
-def test_only_the_missing_unit_is_trained(copied, small_config, store, small_run):
+def test_only_the_missing_unit_is_trained(copied, small_config, cache, small_run):
     keys = [unit["key"] for unit in copied.read()["units"]]
     (copied.unit_folder(keys[0]) / "unit.json").unlink()
     before = (copied.unit_folder(keys[1]) / "unit.json").read_bytes()
     trained = set()
-    evaluate(small_config, copied.path, store=store, observer=Observer(epoch=lambda key, _: trained.add(key)))
+    evaluate(small_config, copied.path, cache=cache, observer=Observer(epoch=lambda key, _: trained.add(key)))
     assert trained == {keys[0]}
     assert (copied.unit_folder(keys[1]) / "unit.json").read_bytes() == before
     assert _weights(copied) == _weights(small_run)
@@ -110,14 +110,14 @@ def test_partial_runs_are_refused_unless_asked_for(copied):
         aggregate(copied, allow_partial=True)
 
 
-def test_another_run_in_the_same_folder_is_refused(copied, small_config, store):
+def test_another_run_in_the_same_folder_is_refused(copied, small_config, cache):
     other = small_config.model_copy(update={"seeds": (1,)})
     with pytest.raises(UsageError, match="holds another run"):
-        evaluate(other, copied.path, store=store)
+        evaluate(other, copied.path, cache=cache)
     (copied.path.parent / "full").mkdir()
     (copied.path.parent / "full" / "thesis.txt").write_text("x")
     with pytest.raises(UsageError, match="other files"):
-        evaluate(small_config, copied.path.parent / "full", store=store)
+        evaluate(small_config, copied.path.parent / "full", cache=cache)
 
 
 _RUN = """
@@ -126,20 +126,20 @@ from fleeting.experiments import ExperimentConfig, evaluate
 if __name__ == "__main__":
     config = ExperimentConfig.model_validate_json(sys.argv[1])
     print("ready", flush=True)
-    evaluate(config, sys.argv[2], store=sys.argv[3])
+    evaluate(config, sys.argv[2], cache=sys.argv[3])
 """
 
 
-def test_a_killed_run_resumes_to_the_same_result(small_run, small_config, store, tmp_path):
+def test_a_killed_run_resumes_to_the_same_result(small_run, small_config, cache, tmp_path):
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", _RUN, small_config.model_dump_json(), str(out), str(store)]
+    command = [sys.executable, "-c", _RUN, small_config.model_dump_json(), str(out), str(cache)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(out.glob("units/*/unit.json")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    resumed = evaluate(small_config, out, store=store)
+    resumed = evaluate(small_config, out, cache=cache)
     assert resumed.predictions().equals(small_run.predictions())
     assert _weights(resumed) == _weights(small_run)
 
@@ -154,13 +154,13 @@ def test_models_of_a_run_and_of_one_unit(small_run):
         load_models(small_run.path / "absent")
 
 
-def test_predictions_can_be_made_again_from_the_saved_model(small_run, small_config, store):
+def test_predictions_can_be_made_again_from_the_saved_model(small_run, small_config, cache):
     from fleeting.datasets import load_clips
     from fleeting.sequences import prepare
 
     unit = small_run.read()["units"][0]
     model = load_model(small_run.unit_folder(unit["key"]))
-    sequences = prepare(load_clips(small_config.data), small_config.recipe, root=store)
+    sequences = prepare(load_clips(small_config.data), small_config.recipe, root=cache)
     predictions = small_run.predictions()
     part = predictions[predictions["fold"] == unit["fold"]]
     where = [f"{c.subject}/{c.name}" for c in sequences.clips]
@@ -169,18 +169,18 @@ def test_predictions_can_be_made_again_from_the_saved_model(small_run, small_con
     assert probabilities == pytest.approx(part[[f"p_{c}" for c in model.classes]].to_numpy(), abs=1e-5)
 
 
-def test_classes_can_be_chosen_and_unknown_ones_say_what_there_is(small_config, store, tmp_path):
+def test_classes_can_be_chosen_and_unknown_ones_say_what_there_is(small_config, cache, tmp_path):
     two = small_config.model_copy(update={"classes": ("surprise", "happiness")})
-    run = evaluate(two, tmp_path / "two", store=store)
+    run = evaluate(two, tmp_path / "two", cache=cache)
     assert run.read()["classes"] == ["surprise", "happiness"]
     assert len(run.predictions()) == 12
     with pytest.raises(UsageError, match="the labels found are: disgust, happiness, surprise"):
-        evaluate(small_config.model_copy(update={"classes": ("joy", "disgust")}), tmp_path / "no", store=store)
+        evaluate(small_config.model_copy(update={"classes": ("joy", "disgust")}), tmp_path / "no", cache=cache)
     with pytest.raises(UsageError, match="one class only"):
-        evaluate(small_config.model_copy(update={"classes": ("disgust",)}), tmp_path / "no", store=store)
+        evaluate(small_config.model_copy(update={"classes": ("disgust",)}), tmp_path / "no", cache=cache)
 
 
-def test_clips_without_face_or_label_are_listed(small_config, store, tmp_path):
+def test_clips_without_face_or_label_are_listed(small_config, cache, tmp_path):
     from fleeting.datasets import load_clips
 
     blank = ArrayFrames(np.zeros((4, 90, 90, 3), np.uint8))
@@ -188,7 +188,7 @@ def test_clips_without_face_or_label_are_listed(small_config, store, tmp_path):
         Clip("synthetic", "s01", "faceless", blank, emotion="disgust"),
         Clip("synthetic", "s01", "nameless", blank),
     ]
-    run = evaluate(small_config, tmp_path / "run", clips=[*load_clips(small_config.data), *extra], store=store)
+    run = evaluate(small_config, tmp_path / "run", clips=[*load_clips(small_config.data), *extra], cache=cache)
     skipped = pd.read_csv(run.path / "skipped.csv").set_index("clip")["reason"]
     assert set(skipped.index) == {"faceless", "nameless"}
     assert "no face" in skipped["faceless"] and "no emotion" in skipped["nameless"]
@@ -199,11 +199,11 @@ def test_nothing_usable_and_duplicates(small_config, tmp_path):
     blank = ArrayFrames(np.zeros((4, 90, 90, 3), np.uint8))
     clips = [Clip("d", f"s{k}", "c", blank, emotion=e) for k, e in enumerate(["disgust", "surprise"])]
     with pytest.raises(FleetingError, match="none of the 2 clips"):
-        evaluate(small_config, tmp_path / "a", clips=clips, store=tmp_path / "store")
+        evaluate(small_config, tmp_path / "a", clips=clips, cache=tmp_path / "cache")
     with pytest.raises(UsageError, match="occur more than once"):
-        evaluate(small_config, tmp_path / "b", clips=[clips[0], clips[0]], store=tmp_path / "store")
+        evaluate(small_config, tmp_path / "b", clips=[clips[0], clips[0]], cache=tmp_path / "cache")
     with pytest.raises(UsageError, match="no clips"):
-        evaluate(small_config, tmp_path / "c", clips=[], store=tmp_path / "store")
+        evaluate(small_config, tmp_path / "c", clips=[], cache=tmp_path / "cache")
 
 
 def test_a_broken_predictions_file_is_named(copied):
@@ -229,11 +229,11 @@ def test_configurations_travel_as_json_and_know_their_recipe(small_config):
     again = ExperimentConfig.model_validate_json(small_config.model_dump_json())
     assert again == small_config
     assert isinstance(again.recipe, Talluri2022)
-    assert again.fitted_training.motion == "difference"
+    assert again.effective_training.motion == "difference"
 
 
-def test_train_on_all_makes_one_model(small_config, store, tmp_path):
-    folder = train_on_all(small_config, tmp_path / "model", store=store)
+def test_train_on_all_makes_one_model(small_config, cache, tmp_path):
+    folder = train_on_all(small_config, tmp_path / "model", cache=cache)
     model = load_model(folder)
     assert model.recipe["frames"] == 9
     assert sorted(model.classes) == ["disgust", "happiness", "surprise"]

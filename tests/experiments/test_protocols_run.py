@@ -19,7 +19,7 @@ def training(small_config):
 def test_repeated_hold_outs_are_scored_split_by_split(small_config, training, small_run, tmp_path):
     options = {"repeats": 2, "test_size": 0.34}
     config = _changed(small_config, training=training, protocol="repeated-holdout", protocol_options=options)
-    run = evaluate(config, tmp_path / "run", store=small_run.path.parent / "store", samples=False)
+    run = evaluate(config, tmp_path / "run", cache=small_run.path.parent / "cache", samples=False)
     assert run.read()["config"]["protocol"]["test_size"] == 0.34
     tested = run.predictions().groupby("fold")["clip"].count()
     assert tested.tolist() == [6, 6]
@@ -27,7 +27,7 @@ def test_repeated_hold_outs_are_scored_split_by_split(small_config, training, sm
     assert results["scope"].tolist() == ["fold", "fold", "mean", "pooled"]
     other = _changed(config, protocol_options={**options, "seed": 1})
     with pytest.raises(UsageError, match="holds another run"):
-        evaluate(other, run.path, store=small_run.path.parent / "store", samples=False)
+        evaluate(other, run.path, cache=small_run.path.parent / "cache", samples=False)
 
 
 def test_a_misspelt_option_is_told_before_anything_is_prepared(small_config, tmp_path):
@@ -47,7 +47,7 @@ def test_a_blind_protocol_refuses_to_watch(small_config, tmp_path):
 
 def test_a_protocol_brings_its_label_scheme(small_config, tmp_path):
     config = _changed(small_config, protocol="cde", protocol_options={}, classes=None)
-    begun = begin(config, tmp_path / "run", store=tmp_path / "store", samples=False)
+    begun = begin(config, tmp_path / "run", cache=tmp_path / "cache", samples=False)
     assert begun.n_units == 6
     run = begun.run.read()
     assert run["classes"] == ["negative", "positive", "surprise"] and run["config"]["scheme"] == "megc2019"

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from fleeting.errors import UsageError
 from fleeting.experiments import Selection
 from fleeting.experiments.selection import best_epoch
-from fleeting.experiments.unit import Lesson, Side, UnitJob, choose, run_unit
+from fleeting.experiments.unit import FoldSide, TrainingJob, UnitJob, choose, run_unit
 from fleeting.models import DirectModel, create_model, register_model
 from fleeting.training import TrainingConfig, train
 
@@ -61,12 +61,12 @@ def _clips(folder, *, truth):
         paths.append(folder / f"{number}.npy")
         np.save(paths[-1], pixels)
         rows.append(("set", f"p{number // CLIPS:02d}", str(number)))
-    return Side(tuple(paths), tuple(str(label) for label in labels), tuple(rows))
+    return FoldSide(tuple(paths), tuple(str(label) for label in labels), tuple(rows))
 
 
 def _job(folder, clips, selection, *, model="lottery", test=range(3 * CLIPS), name="unit", watch=False, **training):
     inside = set(test)
-    lesson = Lesson(
+    training_job = TrainingJob(
         key=name,
         seed=0,
         folder=folder / name,
@@ -79,7 +79,7 @@ def _job(folder, clips, selection, *, model="lottery", test=range(3 * CLIPS), na
         recipe={},
         selection=selection,
     )
-    return UnitJob(0, lesson, clips.take(test), watch=watch)
+    return UnitJob(0, training_job, clips.take(test), watch=watch)
 
 
 def _looked(clips, test, ticket):
@@ -101,7 +101,7 @@ def test_a_model_that_could_only_win_by_seeing_the_test_side_does_not(tmp_path):
         test = range(fold * 3 * CLIPS, (fold + 1) * 3 * CLIPS)
         job = _job(tmp_path, clips, rule, test=test, name=f"chosen{fold}")
         run_unit(job)
-        table = pd.read_csv(job.lesson.folder / "predictions.csv")
+        table = pd.read_csv(job.training_job.folder / "predictions.csv")
         chosen.append(float((table["label"] == table["prediction"]).mean()))
         lucky.append(max(_looked(clips, test, ticket) for ticket in tickets))
     # What looking would have given, against what an honest choice gives: chance is 0.5, its deviation over 72 clips 0.06.
@@ -118,13 +118,13 @@ def test_whatever_the_test_side_holds_the_same_model_comes_out(tmp_path, selecti
     run_unit(first)
     other = tmp_path / "other.npy"
     np.save(other, np.full((1, 8, 8, 1), 255, np.uint8))
-    garbage = Side((other,) * 2, ("b", "a"), (("elsewhere", "x", "1"), ("elsewhere", "y", "2")))
+    garbage = FoldSide((other,) * 2, ("b", "a"), (("elsewhere", "x", "1"), ("elsewhere", "y", "2")))
     for number, job in enumerate([replace(first, test=garbage), replace(first, watch=True)]):
-        second = replace(job, lesson=replace(job.lesson, folder=tmp_path / f"second{number}"))
+        second = replace(job, training_job=replace(job.training_job, folder=tmp_path / f"second{number}"))
         run_unit(second)
-        weights = [(one.lesson.folder / "model.safetensors").read_bytes() for one in (first, second)]
+        weights = [(one.training_job.folder / "model.safetensors").read_bytes() for one in (first, second)]
         assert weights[0] == weights[1]
-        kept = [json.loads((one.lesson.folder / "unit.json").read_text())["selection"] for one in (first, second)]
+        kept = [json.loads((one.training_job.folder / "unit.json").read_text())["selection"] for one in (first, second)]
         assert kept[0] == kept[1]
 
 
@@ -136,12 +136,12 @@ def test_what_is_chosen_is_what_is_best_on_people_who_were_held_out(tmp_path):
     assert done["chosen"] == {"training.learning_rate": 0.1}
     assert [one["training.learning_rate"] for one in done["candidates"]] == [1e-9, 0.1]
     assert done["score"] == max(one["score"] for one in done["candidates"]) > 0.8
-    config = json.loads((job.lesson.folder / "config.json").read_text())
+    config = json.loads((job.training_job.folder / "config.json").read_text())
     assert config["training"]["learning_rate"] == 0.1
     # Whoever has only the model can see how it was chosen.
     assert config["extra"]["selection"] == done
     people = [set(fold) for fold in done["inner_folds"]]
-    assert set.union(*people) == set(job.lesson.side.subjects()) and sum(map(len, people)) == PEOPLE - 3
+    assert set.union(*people) == set(job.training_job.side.subjects()) and sum(map(len, people)) == PEOPLE - 3
     assert not set.union(*people) & set(job.test.subjects())
     assert "no person in two of them" in done["sentence"]
 
@@ -151,7 +151,7 @@ def test_a_chosen_epoch_is_trained_for_and_no_longer(tmp_path):
     seen = []
     done = run_unit(job, lambda key, record: seen.append(record["epoch"]))["selection"]
     epochs = done["chosen"]["epochs"]
-    assert len(pd.read_csv(job.lesson.folder / "history.csv")) == epochs <= 12
+    assert len(pd.read_csv(job.training_job.folder / "history.csv")) == epochs <= 12
     assert seen == list(range(1, 3 * 12 + epochs + 1))
 
 
@@ -194,11 +194,11 @@ def test_what_cannot_be_chosen_is_said(fields, message):
 def test_values_and_models_that_do_not_fit_are_said(tmp_path):
     clips = _clips(tmp_path, truth=True)
     with pytest.raises(UsageError, match="learning_rate"):
-        choose(_job(tmp_path, clips, Selection(grid={"training.learning_rate": (-1,)}), model="tiny").lesson)
+        choose(_job(tmp_path, clips, Selection(grid={"training.learning_rate": (-1,)}), model="tiny").training_job)
     with pytest.raises(UsageError, match="option of lottery"):
-        choose(_job(tmp_path, clips, Selection(grid={"model.tickets": (1,)})).lesson)
+        choose(_job(tmp_path, clips, Selection(grid={"model.tickets": (1,)})).training_job)
     with pytest.raises(UsageError, match="no epochs to choose from"):
-        choose(_job(tmp_path, clips, Selection(epochs=True)).lesson)
+        choose(_job(tmp_path, clips, Selection(epochs=True)).training_job)
     alone = clips.take(range(CLIPS))
     with pytest.raises(UsageError, match="asked for 3 folds, but the table has only 1 subject"):
-        choose(_job(tmp_path, alone, Selection(epochs=True), test=(), model="tiny").lesson)
+        choose(_job(tmp_path, alone, Selection(epochs=True), test=(), model="tiny").training_job)

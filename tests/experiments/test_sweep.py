@@ -36,10 +36,10 @@ def test_fields_reach_their_owner_and_are_checked(small_config):
 def test_a_sweep_runs_equal_settings_once_survives_divergence_and_resumes(
     small_config, small_run, tmp_path, monkeypatch
 ):
-    store = small_run.path.parent / "store"
+    cache = small_run.path.parent / "cache"
     one = small_config.model_copy(update={"training": small_config.training.model_copy(update={"epochs": 2})})
     grids = [Grid({"training.learning_rate": (0.001, 1e30)}), Grid({"model.dropout": (0.4, 0.1)}, "Dropout")]
-    tables = run_sweep(one, grids, tmp_path / "sweep", store=store)
+    tables = run_sweep(one, grids, tmp_path / "sweep", cache=cache)
     assert tables["grid1"]["status"].tolist() == ["ok", "failed"]
     assert tables["grid2"]["status"].tolist() == ["ok", "ok"]
     assert tables["grid2"]["accuracy"].between(0, 1).all()
@@ -52,7 +52,7 @@ def test_a_sweep_runs_equal_settings_once_survives_divergence_and_resumes(
     monkeypatch.setattr(
         "fleeting.experiments.runner.run_unit", lambda job, *a: (trained.append(job.key), original(job, *a))[1]
     )
-    run_sweep(one, grids, tmp_path / "sweep", store=store)
+    run_sweep(one, grids, tmp_path / "sweep", cache=cache)
     assert not set(trained) & done
 
 

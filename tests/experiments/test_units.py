@@ -9,7 +9,7 @@ import torch
 
 from fleeting.errors import FleetingError, UsageError
 from fleeting.experiments import runner
-from fleeting.experiments.unit import Lesson, Side, UnitJob, run_unit
+from fleeting.experiments.unit import FoldSide, TrainingJob, UnitJob, run_unit
 from fleeting.parallel import available_cores
 from fleeting.training import TrainingConfig
 
@@ -21,8 +21,8 @@ def job(tmp_path):
     for number in range(6):
         paths.append(tmp_path / f"{number}.npy")
         np.save(paths[-1], rng.integers(0, 256, (18, 9, 9, 1), dtype=np.uint8))
-    clips = Side(tuple(paths), ("a", "b") * 3, tuple(("set", "s", str(number)) for number in range(6)))
-    lesson = Lesson(
+    clips = FoldSide(tuple(paths), ("a", "b") * 3, tuple(("set", "s", str(number)) for number in range(6)))
+    training_job = TrainingJob(
         key="fold0",
         seed=0,
         folder=tmp_path / "fold0",
@@ -34,11 +34,11 @@ def job(tmp_path):
         training=TrainingConfig.for_model("model_b", epochs=1),
         recipe={},
     )
-    return UnitJob(0, lesson, clips.take([4, 5]))
+    return UnitJob(0, training_job, clips.take([4, 5]))
 
 
 def other(job, **changes):
-    return replace(job, lesson=replace(job.lesson, **changes))
+    return replace(job, training_job=replace(job.training_job, **changes))
 
 
 def test_without_a_number_every_core_gets_units_and_a_card_a_few(job, monkeypatch):
@@ -69,9 +69,9 @@ def test_the_longest_units_go_first_when_several_run_at_once(job, monkeypatch):
         return iter(())
 
     monkeypatch.setattr(runner, "map_jobs", record)
-    lesson = job.lesson
-    short, longer = other(job, key="short", side=lesson.side.take([0, 1])), other(job, key="longer")
-    longest = other(job, key="longest", training=lesson.training.model_copy(update={"epochs": 9}))
+    training_job = job.training_job
+    short, longer = other(job, key="short", side=training_job.side.take([0, 1])), other(job, key="longer")
+    longest = other(job, key="longest", training=training_job.training.model_copy(update={"epochs": 9}))
     runner.run_units([short, longest, longer], 3, jobs=2)
     assert [one.key for one in seen] == ["longest", "longer", "short"]
     seen.clear()

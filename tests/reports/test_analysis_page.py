@@ -1,4 +1,4 @@
-"""The page of an analysed recording: everything found is shown, nothing is claimed that is not, and it stays small."""
+"""The page of an analyzed recording: everything found is shown, nothing is claimed that is not, and it stays small."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def timeline_of(text: str) -> dict:
 
 
 def test_all_that_was_found_is_shown(tmp_path):
-    folder = build_analysis(tmp_path / "Analyse ä", events=3, warnings=("The light flickers <at> 50 Hz.",))
+    folder = build_analysis(tmp_path / "Analyze ä", events=3, warnings=("The light flickers <at> 50 Hz.",))
     assert is_analysis(folder)
     text, parsed = page_of(folder)
     found = read_analysis(folder)
@@ -113,7 +113,7 @@ def test_no_events(tmp_path):
     text, parsed = page_of(build_analysis(tmp_path, events=0, fps=25, seconds=8))
     assert "No expression was found" in text
     assert "does not mean that there is" in text
-    assert "At 25 frames a second" in text
+    assert "At 25 frames per second" in text
     assert not parsed.images
     assert timeline_of(text)["events"] == []
 

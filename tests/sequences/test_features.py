@@ -76,7 +76,7 @@ def test_precomputed_flow_is_skipped_with_a_reason(name, tmp_path):
     path = tmp_path / "s01_s01_ne_01 .png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8))
     clip = Clip("smic", "s01", "s01_ne_01", FlowImage(path), emotion="negative")
-    made = prepare([clip], create_recipe(name), root=tmp_path / "store")
+    made = prepare([clip], create_recipe(name), root=tmp_path / "cache")
     assert not made.clips and "precomputed flow" in made.skipped[0].reason and "recipe flow" in made.skipped[0].reason
     with pytest.raises(ClipReadError, match="precomputed flow image"):
         create_recipe(name).build(clip)

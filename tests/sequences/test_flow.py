@@ -233,10 +233,10 @@ def test_a_precomputed_image_is_taken_as_it_is(tmp_path):
         "its flow image of 28x28 pixels was resized"
     ]
     assert np.abs(Flow(size=14).build(clip).frames[0] - image.reshape(14, 2, 14, 2, 3).mean((1, 3))).max() <= 0.51
-    skipped = prepare([clip], Flow(**RAW), root=tmp_path / "store").skipped
+    skipped = prepare([clip], Flow(**RAW), root=tmp_path / "cache").skipped
     assert "use scaling=minmax, or the clips that it was computed from" in skipped[0].reason
     # A recipe that wants frames says so, instead of that it sees no face.
-    skipped = prepare([clip], Talluri2022(), root=tmp_path / "store").skipped
+    skipped = prepare([clip], Talluri2022(), root=tmp_path / "cache").skipped
     assert "precomputed flow, and the recipe talluri2022 needs frames" in skipped[0].reason
 
 

@@ -18,7 +18,7 @@ from fleeting.spotting.intervals_motion import (
     FaceMotion,
     MotionTable,
 )
-from fleeting.synthesis import Distractor, Plan, Shown, make_recording
+from fleeting.synthesis import Distractor, Plan, SyntheticEvent, make_recording
 
 BROWS = [REGION_NAMES.index(name) for name in ("right-brow-inner", "left-brow-inner", "forehead")]
 MOUTH = [REGION_NAMES.index(name) for name in ("right-mouth", "left-mouth", "lower-lip")]
@@ -190,7 +190,7 @@ def measured(events=(), distractors=(), seconds=3, fps=50, **changes):
 
 
 def test_a_smile_moves_the_mouth_up_and_not_the_brows():
-    made, t = measured([Shown(60, 70, 84, "micro", "happiness", "12", 3.0, SMILE)])
+    made, t = measured([SyntheticEvent(60, 70, 84, "micro", "happiness", "12", 3.0, SMILE)])
     assert t.valid.all()
     assert t.stretch.max() == 0
     corners = [REGION_NAMES.index(f"{side}-mouth") for side in ("right", "left")]

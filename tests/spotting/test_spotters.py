@@ -25,7 +25,7 @@ APEX = 12
 
 @pytest.fixture(scope="module")
 def smile():
-    """Aligned faces of a smile of 2 px at 60 frames a second: on a still head in clean light, and filmed as usual."""
+    """Aligned faces of a smile of 2 px at 60 frames per second: on a still head in clean light, and filmed as usual."""
     from fleeting.faces import find_reference
 
     made = {}

@@ -29,7 +29,7 @@ def config(small_set):
 @pytest.fixture(scope="module")
 def studied(config, tmp_path_factory):
     root = tmp_path_factory.mktemp("leakage")
-    return run_leakage(config, root / "study", folds=3, look_alike=True, store=root / "store")
+    return run_leakage(config, root / "study", folds=3, look_alike=True, cache=root / "cache")
 
 
 def test_a_row_for_each_protocol_and_the_peeked_one_is_never_worse(studied):
@@ -91,13 +91,13 @@ def test_the_page_says_what_each_leak_is_worth(studied):
 
 
 def test_asking_again_resumes_and_asking_for_another_is_refused(studied, config, monkeypatch):
-    store = studied.path.parent / "store"
+    cache = studied.path.parent / "cache"
     with monkeypatch.context() as patch:
         patch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
-        again = run_leakage(config, studied.path, folds=3, look_alike=True, store=store)
+        again = run_leakage(config, studied.path, folds=3, look_alike=True, cache=cache)
     pd.testing.assert_frame_equal(again.tables["protocols"], studied.tables["protocols"])
     with pytest.raises(UsageError, match="folds"):
-        run_leakage(config, studied.path, folds=2, look_alike=True, store=store)
+        run_leakage(config, studied.path, folds=2, look_alike=True, cache=cache)
 
 
 def test_what_cannot_be_asked_is_said(config, tmp_path):

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from fleeting.clips import FrameSource, VideoFile, kind_of, open_frames
 from fleeting.errors import UsageError
 from fleeting.faces import default_detector
-from fleeting.synthesis import Distractor, LongSettings, Plan, Shown, make_recording, write_recordings
+from fleeting.synthesis import Distractor, LongSettings, Plan, SyntheticEvent, make_recording, write_recordings
 from fleeting.synthesis.long_plan import draw_plan
 
 STILL = {"motion": 0.0, "flicker": 0.0, "noise": 0.0}
 NOTHING = dict.fromkeys(("micro", "macro", "blink", "speech", "turn", "absence", "cut"), 0.0)
-SMILE = Shown(20, 30, 45, "micro", "happiness", "12", 3.0, (("mouthSmileLeft", 1.0), ("mouthSmileRight", 1.0)))
+SMILE = SyntheticEvent(20, 30, 45, "micro", "happiness", "12", 3.0, (("mouthSmileLeft", 1.0), ("mouthSmileRight", 1.0)))
 
 
 def filmed(events=(), distractors=(), **changes):

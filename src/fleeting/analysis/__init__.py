@@ -1,7 +1,7 @@
 """Analysis: a person's own recording, from video to verdict."""
 
 from fleeting.analysis.analyze import Analysis, AnalysisObserver, analyze
-from fleeting.analysis.events import AnalysedEvent
+from fleeting.analysis.events import AnalyzedEvent
 from fleeting.analysis.explain import Explanation, draw_explanation, explain_sequence
 from fleeting.analysis.figure import draw_verdict, motion_overlay
 from fleeting.analysis.interval_learning import (
@@ -15,11 +15,12 @@ from fleeting.analysis.interval_learning import (
 from fleeting.analysis.predict import Verdict, predict
 from fleeting.analysis.stretch import Stretch, face_stretches
 from fleeting.analysis.weights import about_weights, default_model, default_spotter
+from fleeting.renamed import renamed_names
 
 __all__ = [
-    "AnalysedEvent",
     "Analysis",
     "AnalysisObserver",
+    "AnalyzedEvent",
     "Explanation",
     "LearnedSpotter",
     "MeasuredRecording",
@@ -40,3 +41,10 @@ __all__ = [
     "save_spotter",
     "train_spotter",
 ]
+
+__getattr__ = renamed_names(
+    __name__,
+    {
+        "AnalysedEvent": "AnalyzedEvent",
+    },
+)

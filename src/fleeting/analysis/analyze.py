@@ -22,7 +22,7 @@ import numpy as np
 
 from fleeting._version import __version__
 from fleeting.analysis.annotate import AnnotatedVideo, DrawnFace, DrawnLabel, join_parts
-from fleeting.analysis.events import AnalysedEvent, FramesFile, write_events
+from fleeting.analysis.events import AnalyzedEvent, FramesFile, write_events
 from fleeting.analysis.lane import Lane, Measured, Timeline
 from fleeting.analysis.recognise import NO_RECOGNISER, EventRecogniser, resolve_model
 from fleeting.analysis.snapshot import read_snapshot, restore, state_of, write_snapshot
@@ -53,7 +53,7 @@ _AHEAD, _AHEAD_BYTES = 24, 48 << 20
 _FLUSH_SECONDS, _SNAPSHOT_SECONDS = 1.0, 20.0
 #: Frames that show less than this many of the shortest micro-expression's frames can hardly show it.
 _FRAMES_NEEDED = 4
-_WEAK = 100.0  # frames a second below which a warning is due
+_WEAK = 100.0  # frames per second below which a warning is due
 # Seconds that the spotter waits for what follows; of a live picture people want to hear soon.
 _WAIT, _LIVE_WAIT = 8.0, 3.0
 _MOST_LABELS = 200
@@ -64,7 +64,8 @@ class AnalysisObserver:
 
     Attributes
     ----------
-    stopping : set it, from a signal's handler or another thread, to stop after the frame at hand.
+    stopping : bool
+        Set it, from a signal's handler or another thread, to stop after the frame at hand.
     """
 
     stopping: bool = False
@@ -75,7 +76,7 @@ class AnalysisObserver:
     def frame(self, frame: StreamFrame, faces: dict[int, FaceCrop | None], measured: list[Measured]) -> None:
         """A frame was measured; ``measured`` are rows that became known with it."""
 
-    def event(self, event: AnalysedEvent) -> None:
+    def event(self, event: AnalyzedEvent) -> None:
         """An expression became certain, and its emotion known."""
 
     def stage(self, sentence: str) -> None:
@@ -88,18 +89,21 @@ class Analysis:
 
     Attributes
     ----------
-    path : the folder.
-    events : expressions in the order in which they became certain.
-    head : what ``analysis.json`` holds.
+    path : pathlib.Path
+        The folder.
+    events : tuple of AnalyzedEvent
+        Expressions in the order in which they became certain.
+    head : dict of str to object
+        What ``analysis.json`` holds.
     """
 
     path: Path
-    events: tuple[AnalysedEvent, ...] = field(repr=False)
+    events: tuple[AnalyzedEvent, ...] = field(repr=False)
     head: dict[str, Any] = field(repr=False)
 
     @property
     def complete(self) -> bool:
-        """Whether the whole recording was analysed."""
+        """Whether the whole recording was analyzed."""
         return bool(self.head["status"] == "complete")
 
 
@@ -123,25 +127,38 @@ def analyze(
 
     Parameters
     ----------
-    source : video file, folder of frames, camera number, address of a stream, or frames in memory.
-    out : folder for ``analysis.json``, ``events.csv``, ``frames.csv``, ``strips/`` and ``annotated.mp4``.
-    model : names the emotion of each event: a run, a model, loaded models; that of the package if there is one.
-    spotter : file of a learned spotter, or ``"learned"`` for that of the package; by default motion and an adaptive
+    source : str or os.PathLike or int or FrameSource
+        Video file, folder of frames, camera number, address of a stream, or frames in memory.
+    out : str or os.PathLike
+        Folder for ``analysis.json``, ``events.csv``, ``frames.csv``, ``strips/`` and ``annotated.mp4``.
+    model : object, optional
+        Names the emotion of each event: a run, a model, loaded models; that of the package if there is one.
+    spotter : str or os.PathLike or None, optional
+        File of a learned spotter, or ``"learned"`` for that of the package; by default motion and an adaptive
         threshold.
-    face : ``"largest"``, a face's number, or ``"all"``; see :class:`~fleeting.analysis.track.FaceTracker`.
-    fps : overrules what the recording says; times then follow from it alone.
-    seconds : stop after so much of the recording; for cameras.
-    video : write ``annotated.mp4``.
-    explain : draw which places and frames drove each emotion.
-    resume : go on where an analysis of the same recording into the same folder was stopped.
-    observer : hears of what goes on.
-    detector : finds faces; by default that of the process.
-    backend : ``"av"`` or ``"opencv"``; see :func:`~fleeting.analysis.stream.open_stream`.
+    face : str or int, optional
+        ``"largest"``, a face's number, or ``"all"``; see :class:`~fleeting.analysis.track.FaceTracker`.
+    fps : float or None, optional
+        Overrules what the recording says; times then follow from it alone.
+    seconds : float or None, optional
+        Stop after so much of the recording; for cameras.
+    video : bool, optional
+        Write ``annotated.mp4``.
+    explain : bool, optional
+        Draw which places and frames drove each emotion.
+    resume : bool, optional
+        Go on where an analysis of the same recording into the same folder was stopped.
+    observer : AnalysisObserver or None, optional
+        Hears of what goes on.
+    detector : FaceDetector or None, optional
+        Finds faces; by default that of the process.
+    backend : str or None, optional
+        ``"av"`` or ``"opencv"``; see :func:`~fleeting.analysis.stream.open_stream`.
 
     Raises
     ------
     ClipReadError
-        If the recording cannot be read at all. One that breaks off is analysed as far as it goes.
+        If the recording cannot be read at all. One that breaks off is analyzed as far as it goes.
     NoFaceError
         If no face was found; the files are written.
     UsageError
@@ -195,7 +212,7 @@ def _claim(out: Path, choices: dict[str, Any], resume: bool, live: bool) -> str:
         found = json.loads(head.read_text(encoding="utf-8"))
         old = found["settings"]
     except (OSError, ValueError, KeyError) as exc:
-        raise FleetingError(f"{head}: cannot be read ({exc}); analyse the recording into another folder") from exc
+        raise FleetingError(f"{head}: cannot be read ({exc}); analyze the recording into another folder") from exc
     differing = sorted(name for name in choices if old.get(name) != choices[name])
     if differing:
         shown = "; ".join(f"{name}: {old.get(name)!r} there, {choices[name]!r} now" for name in differing)
@@ -219,7 +236,7 @@ def _finished(out: Path) -> Analysis:
         chances = {str(k)[2:]: float(v) for k, v in row.items() if str(k).startswith("p_") and v != ""}
         fields = {k: row[k] for k in ("face_id", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s", "kind")}
         fields |= {k: row[k] for k in ("confidence", "strength_px", "region", "action_units", "emotion")}
-        events.append(AnalysedEvent(int(row["event"]), **fields, probabilities=chances))
+        events.append(AnalyzedEvent(int(row["event"]), **fields, probabilities=chances))
     return Analysis(out, tuple(events), head)
 
 
@@ -307,7 +324,7 @@ class _Job:
         self.lag = round(3.2 * self.wait * self.fps)
         self.timeline = Timeline(self.fps)
         self.lanes: dict[int, Lane] = {}
-        self.events: list[AnalysedEvent] = []
+        self.events: list[AnalyzedEvent] = []
         self.labels: list[DrawnLabel] = []
         self.done = 0  # frames
         self.with_face = 0
@@ -326,7 +343,7 @@ class _Job:
         import cv2
 
         threads = cv2.getNumThreads()
-        # One stripe a frame: what is measured must not depend on the number of cores, and small pictures gain nothing.
+        # One stripe per frame: what is measured must not depend on the number of cores, and small pictures gain nothing.
         cv2.setNumThreads(1)
         self.out.mkdir(parents=True, exist_ok=True)
         self.tracker = FaceTracker(self.fps, self.choices["face"], detector)
@@ -434,7 +451,7 @@ class _Job:
             if self.video is not None:
                 self.video.push(one.frame, DrawnFace(lane.number, one.score, self._points(lane, one)))
         for event in spotted:
-            made = AnalysedEvent.of(len(self.events) + 1, lane.number, event, self.timeline, self.fps)
+            made = AnalyzedEvent.of(len(self.events) + 1, lane.number, event, self.timeline, self.fps)
             with self.lock:
                 self.events.append(made)
             self.labels = [*self.labels[-_MOST_LABELS:], _label(made)]
@@ -547,7 +564,7 @@ class _Job:
             for name in ("meter", "clock", "course", "spotter"):
                 restore(getattr(lane, name), state.pop(name))
             restore(lane, state)
-        self.events = [AnalysedEvent(**event) for event in snapshot["events"]]
+        self.events = [AnalyzedEvent(**event) for event in snapshot["events"]]
         self.labels = [_label(event) for event in self.events[-_MOST_LABELS:]]
         self.looker.finished = set(snapshot["looked_at"])
         for event in self.events:
@@ -584,7 +601,7 @@ class _Job:
         if self.fps < _WEAK:
             shortest = _FRAMES_NEEDED / self.fps
             found.append(
-                f"{self.fps:.4g} frames a second: a frame lasts {1000 / self.fps:.0f} ms, so expressions shorter than "
+                f"{self.fps:.4g} frames per second: a frame lasts {1000 / self.fps:.0f} ms, so expressions shorter than "
                 f"about {shortest:.2f} s cannot be seen. Micro-expressions last 0.04 to 0.5 s; record at 100 or more."
             )
         if self.stream.vfr:
@@ -686,7 +703,7 @@ def _learned(spotter: str | os.PathLike[str]) -> Callable[..., Any]:
     return packaged.spot
 
 
-def _label(event: AnalysedEvent) -> DrawnLabel:
+def _label(event: AnalyzedEvent) -> DrawnLabel:
     return DrawnLabel(event.face_id, event.onset, event.offset, event.kind, event.title)
 
 
@@ -695,7 +712,7 @@ class _Looker:
 
     def __init__(self, job: _Job) -> None:
         self._job = job
-        self._todo: queue.Queue[tuple[AnalysedEvent, Any, int] | None] = queue.Queue()
+        self._todo: queue.Queue[tuple[AnalyzedEvent, Any, int] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._dropped = False
         self.finished: set[int] = set()
@@ -703,7 +720,7 @@ class _Looker:
     def begin(self) -> None:
         self._thread.start()
 
-    def push(self, event: AnalysedEvent, place: Any, done: int) -> None:
+    def push(self, event: AnalyzedEvent, place: Any, done: int) -> None:
         self._todo.put((event, place, done))
 
     def end(self, whole: bool = True) -> None:
@@ -731,7 +748,7 @@ class _Looker:
             job.observer.event(event)
         reader.close()
 
-    def _look(self, reader: Any, event: AnalysedEvent, place: Any, done: int) -> None:
+    def _look(self, reader: Any, event: AnalyzedEvent, place: Any, done: int) -> None:
         if place is None:
             event.notes.append("where the face was is no longer known")
             return
@@ -751,7 +768,7 @@ class _Looker:
             job.recogniser.draw_explanation(found, strips / f"event_{event.number:04d}_explain.png")
 
 
-def _same(label: DrawnLabel, event: AnalysedEvent) -> bool:
+def _same(label: DrawnLabel, event: AnalyzedEvent) -> bool:
     return (label.face, label.onset, label.offset) == (event.face_id, event.onset, event.offset)
 
 

@@ -56,10 +56,14 @@ class AnnotatedVideo:
 
     Parameters
     ----------
-    stream : opened once more, for this.
-    folder : where the parts go.
-    labels : gives the events found so far.
-    start : first frame to write.
+    stream : Stream
+        Opened once more, for this.
+    folder : pathlib.Path
+        Where the parts go.
+    labels : callable
+        Gives the events found so far.
+    start : int, optional
+        First frame to write.
     """
 
     def __init__(
@@ -335,8 +339,10 @@ def join_parts(folder: Path, out: Path, fps: float, seconds_of: Callable[[int], 
 
     Parameters
     ----------
-    fps : of the recording, to place the parts.
-    seconds_of : time of a frame, where the rate varies.
+    fps : float
+        Of the recording, to place the parts.
+    seconds_of : callable or None, optional
+        Time of a frame, where the rate varies.
     """
     del seconds_of
     parts = sorted(path for path in folder.glob("*.mp4") if _NAME.search(path.name))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fleeting.analysis.lane import Measured, Timeline
 
-__all__ = ["EVENT_COLUMNS", "FRAME_COLUMNS", "AnalysedEvent", "FramesFile", "events_frame", "write_events"]
+__all__ = ["EVENT_COLUMNS", "FRAME_COLUMNS", "AnalyzedEvent", "FramesFile", "events_frame", "write_events"]
 
 EVENT_COLUMNS = (
     "event",
@@ -57,22 +57,33 @@ _BLANKS = "," * (len(FRAME_COLUMNS) - 5)
 
 
 @dataclass
-class AnalysedEvent:
+class AnalyzedEvent:
     """An expression: a row of ``events.csv``.
 
     Attributes
     ----------
-    number : from 1 in the order in which they became certain.
-    face_id : whose.
-    onset, apex, offset : 0-based frames.
-    onset_s, apex_s, offset_s : their times.
-    kind : ``micro`` (at most half a second) or ``macro``.
-    confidence : 0 to 1, 0.5 at the spotter's threshold; no probability.
-    strength_px : motion at the apex in pixels of a 128-pixel face.
-    region : the part of the face that moves most.
-    action_units : where on the face that is, in FACS' terms: a hint, not a coding.
-    emotion, probabilities : of the recogniser; empty without one.
-    notes : why the recogniser did not answer, or what its recipe had to bend.
+    number : int
+        From 1 in the order in which they became certain.
+    face_id : int
+        Whose.
+    onset, apex, offset : int
+        0-based frames.
+    onset_s, apex_s, offset_s : float
+        Their times.
+    kind : str
+        ``micro`` (at most half a second) or ``macro``.
+    confidence : float
+        0 to 1, 0.5 at the spotter's threshold; no probability.
+    strength_px : float
+        Motion at the apex in pixels of a 128-pixel face.
+    region : str
+        The part of the face that moves most.
+    action_units : str
+        Where on the face that is, in FACS' terms: a hint, not a coding.
+    emotion, probabilities : str and dict of str to float
+        Of the recogniser; empty without one.
+    notes : list of str
+        Why the recogniser did not answer, or what its recipe had to bend.
     """
 
     number: int
@@ -93,7 +104,7 @@ class AnalysedEvent:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, number: int, face_id: int, spotted: SpottedEvent, timeline: Timeline, fps: float) -> AnalysedEvent:
+    def of(cls, number: int, face_id: int, spotted: SpottedEvent, timeline: Timeline, fps: float) -> AnalyzedEvent:
         """From what was spotted on the even grid of ``fps`` to frames and times of the recording."""
         first, last = spotted.interval
         apex = spotted.apex if spotted.apex is not None else first
@@ -126,7 +137,7 @@ class AnalysedEvent:
         return f"{self.kind} {self.emotion}{share}".strip()
 
 
-def events_frame(events: Sequence[AnalysedEvent], classes: Sequence[str] = ()) -> pd.DataFrame:
+def events_frame(events: Sequence[AnalyzedEvent], classes: Sequence[str] = ()) -> pd.DataFrame:
     """Events as a table, a column ``p_<class>`` for each class."""
     import pandas as pd
 
@@ -143,7 +154,7 @@ def events_frame(events: Sequence[AnalysedEvent], classes: Sequence[str] = ()) -
     return pd.DataFrame(rows, columns=[*EVENT_COLUMNS, *(f"p_{name}" for name in classes)])
 
 
-def write_events(path: Path, events: Sequence[AnalysedEvent], classes: Sequence[str] = ()) -> Path:
+def write_events(path: Path, events: Sequence[AnalyzedEvent], classes: Sequence[str] = ()) -> Path:
     """Write ``events.csv``, whole or not at all."""
     return write_csv(path, events_frame(events, classes))
 
@@ -153,8 +164,10 @@ class FramesFile:
 
     Parameters
     ----------
-    path : the file.
-    keep : bytes of an earlier run to keep; ``None`` to begin anew.
+    path : str or os.PathLike
+        The file.
+    keep : int or None, optional
+        Bytes of an earlier run to keep; ``None`` to begin anew.
     """
 
     def __init__(self, path: str | os.PathLike[str], keep: int | None = None) -> None:
@@ -162,7 +175,7 @@ class FramesFile:
         try:
             if keep is not None and self.path.stat().st_size < keep:
                 raise FleetingError(
-                    f"{self.path}: shorter than when the analysis was stopped; analyse the recording again"
+                    f"{self.path}: shorter than when the analysis was stopped; analyze the recording again"
                 )
             self._file: io.BufferedRandom | io.BufferedWriter
             if keep is None:

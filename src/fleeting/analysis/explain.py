@@ -44,12 +44,16 @@ class Explanation:
 
     Attributes
     ----------
-    map : float64 ``(T, H, W)``, for each frame that the network sees and each place: how much it adds to the probability
-        of ``target``, compared with a still face; negative where it speaks against it. With integrated gradients the sum
-        is about the probability less that of a still face.
-    target : the class that is explained.
-    probability : that the network gives it.
-    method : one of ``"integrated gradients"`` and ``"occlusion"``.
+    map : numpy.ndarray of float64
+        float64 ``(T, H, W)``, for each frame that the network sees and each place: how much it adds to the probability
+        of ``target``, compared with a still face; negative where it speaks against it. With integrated gradients the
+        sum is about the probability less that of a still face.
+    target : object
+        The class that is explained.
+    probability : float
+        That the network gives it.
+    method : str
+        One of ``"integrated gradients"`` and ``"occlusion"``.
     """
 
     map: NDArray[np.float64]
@@ -74,11 +78,15 @@ def explain_sequence(
 
     Parameters
     ----------
-    model : a trained network, or several whose mean is the answer.
-    sequence : ``uint8`` ``(T, H, W, C)`` as the model's recipe makes it; with motion as the difference from the onset
-        frame, that frame comes first and the map has one frame less.
-    target : a class; by default the likeliest.
-    method : ``"auto"`` is integrated gradients where Captum is installed, else occlusion.
+    model : TrainedModel or sequence
+        A trained network, or several whose mean is the answer.
+    sequence : numpy.ndarray of uint8
+        ``uint8`` ``(T, H, W, C)`` as the model's recipe makes it; with motion as the difference from the onset frame,
+        that frame comes first and the map has one frame less.
+    target : object, optional
+        A class; by default the likeliest.
+    method : {"auto", "integrated gradients", "occlusion"}, optional
+        ``"auto"`` is integrated gradients where Captum is installed, else occlusion.
 
     Raises
     ------
@@ -169,9 +177,12 @@ def draw_explanation(explanation: Explanation, sequence: NDArray[np.uint8], path
 
     Parameters
     ----------
-    explanation : of :func:`explain_sequence`.
-    sequence : the same.
-    path : ends in png.
+    explanation : Explanation
+        Of :func:`explain_sequence`.
+    sequence : numpy.ndarray of uint8
+        The same.
+    path : str or os.PathLike
+        Ends in png.
 
     Raises
     ------

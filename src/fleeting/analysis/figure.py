@@ -34,14 +34,19 @@ def motion_overlay(
 
     Parameters
     ----------
-    reference, frame : aligned RGB ``uint8`` ``(H, W, 3)``.
-    mask : ``(H, W)``; where motion is shown.
-    full : motion in pixels that is drawn in full colour.
-    arrows : arrows along one side.
+    reference, frame : numpy.ndarray of uint8
+        Aligned RGB ``uint8`` ``(H, W, 3)``.
+    mask : numpy.ndarray of bool
+        ``(H, W)``; where motion is shown.
+    full : float
+        Motion in pixels that is drawn in full colour.
+    arrows : int, optional
+        Arrows along one side.
 
     Returns
     -------
-    ``uint8`` RGB ``(H, W, 3)``.
+    numpy.ndarray of uint8
+        ``uint8`` RGB ``(H, W, 3)``.
     """
     import cv2
 
@@ -95,8 +100,10 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    verdict : of :func:`fleeting.analysis.predict`.
-    path : ends in png, svg, pdf or jpg.
+    verdict : Verdict
+        Of :func:`fleeting.analysis.predict`.
+    path : str or os.PathLike
+        Ends in png, svg, pdf or jpg.
 
     Raises
     ------

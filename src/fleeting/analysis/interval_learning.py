@@ -51,9 +51,12 @@ class MeasuredRecording:
 
     Parameters
     ----------
-    subject, name : who and which.
-    table : its measurements.
-    events : its annotated expressions.
+    subject, name : str
+        Who and which.
+    table : MotionTable
+        Its measurements.
+    events : sequence
+        Its annotated expressions.
     """
 
     subject: str
@@ -68,9 +71,12 @@ class LearnedSpotter:
 
     Attributes
     ----------
-    model : in evaluation mode.
-    threshold : what a peak has to reach, for micro- and macro-expressions.
-    history : mean loss of each tenth of the training.
+    model : IntervalNet
+        In evaluation mode.
+    threshold : tuple of (float, float)
+        What a peak has to reach, for micro- and macro-expressions.
+    history : tuple of float
+        Mean loss of each tenth of the training.
     """
 
     model: IntervalNet = field(repr=False)
@@ -108,7 +114,8 @@ def interval_inputs(
 
     Returns
     -------
-    maps ``(T, 7, 16, 16)``, extras ``(T, 15)``, and whether there is a face ``(T,)``.
+    tuple of (numpy.ndarray of float32, numpy.ndarray of float32, numpy.ndarray of bool)
+        Maps ``(T, 7, 16, 16)``, extras ``(T, 15)``, and whether there is a face ``(T,)``.
     """
     if not len(table):
         raise UsageError("a table of motion needs at least one frame, found none")
@@ -181,10 +188,14 @@ def train_spotter(
 
     Parameters
     ----------
-    recordings : at least one with an event.
-    steps : of Adam, at a rate that falls from 0.002 along a cosine.
-    batch_size : windows a step.
-    seed : same seed, same weights.
+    recordings : sequence
+        At least one with an event.
+    steps : int, optional
+        Of Adam, at a rate that falls from 0.002 along a cosine.
+    batch_size : int, optional
+        Windows a step.
+    seed : int, optional
+        Same seed, same weights.
 
     Raises
     ------
@@ -264,7 +275,8 @@ def leave_one_subject_out(
 
     Returns
     -------
-    The score, pooled over all, and the events that were found in each recording, by its name.
+    tuple of (SpottingScore, dict of str to list of SpottedEvent)
+        The score, pooled over all, and the events that were found in each recording, by its name.
 
     Raises
     ------
@@ -291,7 +303,8 @@ def save_spotter(spotter: LearnedSpotter, path: str | os.PathLike[str], about: d
 
     Parameters
     ----------
-    about : what should be known of it, such as what it was trained on; plain values.
+    about : dict of str to object or None, optional
+        What should be known of it, such as what it was trained on; plain values.
     """
     import safetensors.torch
 

@@ -34,7 +34,8 @@ class Timeline:
 
     Parameters
     ----------
-    fps : frames a second.
+    fps : float
+        Frames a second.
     """
 
     def __init__(self, fps: float) -> None:
@@ -67,7 +68,8 @@ class UniformClock:
 
     Parameters
     ----------
-    fps : of the grid.
+    fps : float
+        Of the grid.
     """
 
     def __init__(self, fps: float) -> None:
@@ -110,12 +112,17 @@ class Measured:
 
     Attributes
     ----------
-    frame, seconds : when.
-    row : what was measured.
-    roll : in-plane rotation of the head in radians; positive when the eye on the image's right is lower.
-    score : how far the three regions that move most are from where they are 0.18 s before and after, in pixels of a
+    frame, seconds : int and float
+        When.
+    row : FrameMotion
+        What was measured.
+    roll : float
+        In-plane rotation of the head in radians; positive when the eye on the image's right is lower.
+    score : float
+        How far the three regions that move most are from where they are 0.18 s before and after, in pixels of a
         128-pixel face; what the spotter's threshold is for.
-    strain : optical strain of the same motion, mean of the tenth of the face where it is highest.
+    strain : float
+        Optical strain of the same motion, mean of the tenth of the face where it is highest.
     """
 
     frame: int
@@ -171,10 +178,14 @@ class Lane:
 
     Parameters
     ----------
-    number : the face's.
-    fps : frames a second.
-    find : spots the expressions of a table in another way than :func:`~fleeting.spotting.spot_intervals`.
-    wait : seconds; see :class:`~fleeting.spotting.IntervalSpotter`.
+    number : int
+        The face's.
+    fps : float
+        Frames a second.
+    find : callable or None, optional
+        Spots the expressions of a table in another way than :func:`~fleeting.spotting.spot_intervals`.
+    wait : float, optional
+        Seconds; see :class:`~fleeting.spotting.IntervalSpotter`.
     """
 
     number: int

@@ -36,14 +36,22 @@ class Verdict:
 
     Attributes
     ----------
-    path : the recording.
-    classes, probabilities : one probability a class, the mean over the models asked.
-    apex, onset : 0-based frames of the recording.
-    fps, n_frames : of the recording.
-    stretch : the frames in which the face was found.
-    strength : motion at the apex, in pixels of a 128-pixel face.
-    n_models : networks asked; those of all folds if the model was a run.
-    warnings : why the verdict may mean little, in plain sentences.
+    path : pathlib.Path
+        The recording.
+    classes, probabilities : tuple of str and tuple of float
+        One probability per class, the mean over the models asked.
+    apex, onset : int
+        0-based frames of the recording.
+    fps, n_frames : float or None and int
+        Of the recording.
+    stretch : Stretch
+        The frames in which the face was found.
+    strength : float
+        Motion at the apex, in pixels of a 128-pixel face.
+    n_models : int
+        Networks asked; those of all folds if the model was a run.
+    warnings : tuple of str
+        Why the verdict may mean little, in plain sentences.
     """
 
     path: Path
@@ -105,10 +113,13 @@ def predict(
 
     Parameters
     ----------
-    recording : a video file, a folder of frames, or a clip.
-    model : a run folder, a model file or folder, or models that are loaded already; without one, the recogniser that
-        ships with the package.
-    fps : frames a second, for a folder or to overrule the video.
+    recording : str or os.PathLike or Clip
+        A video file, a folder of frames, or a clip.
+    model : str or os.PathLike or TrainedModel or sequence or None, optional
+        A run folder, a model file or folder, or models that are loaded already; without one, the recogniser that ships
+        with the package.
+    fps : float or None, optional
+        Frames a second, for a folder or to overrule the video.
 
     Raises
     ------
@@ -200,7 +211,7 @@ def _warnings(
     if recipe.frames > 1 and clip.fps and trained_at and not 0.7 <= clip.fps / trained_at <= 1.5:
         span = recipe.frames * getattr(recipe, "step", 1)
         found.append(
-            f"The recording has {clip.fps:.0f} frames a second, the model was trained at {trained_at:.0f}: its window "
+            f"The recording has {clip.fps:.0f} frames per second, the model was trained at {trained_at:.0f}: its window "
             f"spans {span / clip.fps:.2f} s here instead of {span / trained_at:.2f} s."
         )
     dead = sum(bool(m.config.get("collapse", {}).get("collapsed")) for m in models)

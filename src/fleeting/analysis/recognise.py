@@ -50,7 +50,8 @@ def resolve_model(model: Any = None) -> EventRecogniser | None:
 
     Parameters
     ----------
-    model : a run folder, a model file or folder, loaded models, or ``None``.
+    model : object, optional
+        A run folder, a model file or folder, loaded models, or ``None``.
 
     Raises
     ------
@@ -73,8 +74,10 @@ class EventRecogniser:
 
     Parameters
     ----------
-    model : see :func:`resolve_model`.
-    name : what it is called in ``analysis.json``.
+    model : object
+        See :func:`resolve_model`.
+    name : str
+        What it is called in ``analysis.json``.
     """
 
     def __init__(self, model: Any, name: str) -> None:
@@ -119,7 +122,7 @@ class EventRecogniser:
         timed = getattr(self.recipe, "interpolation", "none") == "tim" or self.recipe.frames == 1
         if trained and not timed and not 0.7 <= fps / trained <= 1.5:
             return [
-                f"The recording has {fps:.0f} frames a second, the recogniser was trained at {trained:.0f}: it sees "
+                f"The recording has {fps:.0f} frames per second, the recogniser was trained at {trained:.0f}: it sees "
                 "expressions at another speed than those that it knows."
             ]
         return []
@@ -138,11 +141,16 @@ class EventRecogniser:
 
         Parameters
         ----------
-        reader, timeline : of the recording.
-        fps : frames a second.
-        interval : onset, apex and offset in frames of the recording.
-        matrix, points : from the frame to a 128-pixel crop, and 68 landmarks in the crop, at the apex.
-        last : last frame that there is.
+        reader, timeline : FrameReader and Timeline
+            Of the recording.
+        fps : float
+            Frames a second.
+        interval : tuple of (int, int, int)
+            Onset, apex and offset in frames of the recording.
+        matrix, points : numpy.ndarray of float64
+            From the frame to a 128-pixel crop, and 68 landmarks in the crop, at the apex.
+        last : int
+            Last frame that there is.
 
         Raises
         ------

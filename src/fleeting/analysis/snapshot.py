@@ -63,7 +63,7 @@ def read_snapshot(path: str | os.PathLike[str]) -> Any:
         return _unpacked(json.loads(arrays["content"].tobytes().decode()), arrays)
     except Exception as exc:  # a damaged file fails in many ways
         raise FleetingError(
-            f"{path}: cannot be resumed from ({type(exc).__name__}: {exc}); analyse the recording again into a new folder"
+            f"{path}: cannot be resumed from ({type(exc).__name__}: {exc}); analyze the recording again into a new folder"
         ) from exc
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameReader", "Stream", "StreamFrame", "is_live", "open_stream"]
 
 _URLS = ("file://", "rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "mms://")
-# Formats whose first plane is the brightness, a byte a pixel.
+# Formats whose first plane is the brightness, a byte per pixel.
 _LUMA_FIRST = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21", "gray")
 # Reading on costs less than finding a key frame as long as this many frames are to be passed over.
 _SKIP = 200
@@ -46,7 +46,8 @@ class FrameReader:
 
     Parameters
     ----------
-    frame_at : what decodes frame ``index`` at ``seconds``.
+    frame_at : callable
+        What decodes frame ``index`` at ``seconds``.
     """
 
     def __init__(self, frame_at: Callable[[int, float], Image], close: Callable[[], None] = lambda: None) -> None:
@@ -68,16 +69,26 @@ class Stream:
 
     Attributes
     ----------
-    name : what it is called: a file name, a camera, an address.
-    fps : frames a second; the usual rate where it varies.
-    size : width and height as shown, after rotation.
-    n_frames : how many there should be; ``None`` if nobody knows.
-    rotation : degrees clockwise by which the file says it is to be turned; the frames are turned already.
-    vfr : whether the time between frames varies. Known for certain when all have been read.
-    live : whether frames are gone once they have been read.
-    reader : what decodes: ``"av"``, ``"opencv"``, ``"images"`` or ``"memory"``.
-    details : further facts, such as codec and pixel format.
-    notes : what went wrong while reading, in plain sentences.
+    name : str
+        What it is called: a file name, a camera, an address.
+    fps : float
+        Frames a second; the usual rate where it varies.
+    size : tuple of (int, int)
+        Width and height as shown, after rotation.
+    n_frames : int or None
+        How many there should be; ``None`` if nobody knows.
+    rotation : int
+        Degrees clockwise by which the file says it is to be turned; the frames are turned already.
+    vfr : bool
+        Whether the time between frames varies. Known for certain when all have been read.
+    live : bool
+        Whether frames are gone once they have been read.
+    reader : str
+        What decodes: ``"av"``, ``"opencv"``, ``"images"`` or ``"memory"``.
+    details : dict of str to object
+        Further facts, such as codec and pixel format.
+    notes : list of str
+        What went wrong while reading, in plain sentences.
     """
 
     name: str = ""
@@ -140,9 +151,12 @@ def open_stream(
 
     Parameters
     ----------
-    source : what to read.
-    fps : frames a second, for a folder, or to overrule what a file says; times then follow from it alone.
-    backend : ``"av"`` or ``"opencv"``; PyAV if it is installed by default.
+    source : str or os.PathLike or int or FrameSource
+        What to read.
+    fps : float or None, optional
+        Frames a second, for a folder, or to overrule what a file says; times then follow from it alone.
+    backend : str or None, optional
+        ``"av"`` or ``"opencv"``; PyAV if it is installed by default.
 
     Raises
     ------
@@ -152,7 +166,7 @@ def open_stream(
         If the frame rate of a folder is not given.
     """
     if fps is not None and not 0 < fps <= 100_000:
-        raise UsageError(f"frames a second must be positive, found {fps}")
+        raise UsageError(f"frames per second must be positive, found {fps}")
     if is_live(source):
         return _CameraStream(str(source), fps)
     if not isinstance(source, str | os.PathLike | int):
@@ -259,7 +273,7 @@ class _AvStream(Stream):
         rate = usual if uneven or not 0 < average < 10_000 else average
         self.fps = float(fps or rate or 25.0)
         if not (fps or rate):
-            self.notes.append("The file does not say how many frames a second it has; 25 are assumed. Pass --fps.")
+            self.notes.append("The file does not say how many frames per second it has; 25 are assumed. Pass --fps.")
         if self.n_frames is None and seconds:
             self.n_frames = max(1, round(seconds * self.fps))
         first = next(self._decoded(), None)
@@ -413,7 +427,7 @@ class _OpenCvStream(Stream):
             raise EmptyClipError(f"{path}: no frame can be decoded; the video is empty or damaged", path)
         self.fps = float(fps or rate or 25.0)
         if not (fps or rate):
-            self.notes.append("The file does not say how many frames a second it has; 25 are assumed. Pass --fps.")
+            self.notes.append("The file does not say how many frames per second it has; 25 are assumed. Pass --fps.")
         self.n_frames = promised if promised > 0 else None
         self.size = (int(frame.shape[1]), int(frame.shape[0]))
 

@@ -42,17 +42,21 @@ def face_stretches(
     detector: FaceDetector | None = None,
     name: object = None,
 ) -> list[Stretch]:
-    """Look for the largest face five times a second, and narrow each change down to the frame.
+    """Look for the largest face five times per second, and narrow each change down to the frame.
 
     Parameters
     ----------
-    frames : the recording.
-    fps : frames a second; 25 if unknown.
-    name : what the error message calls the recording.
+    frames : FrameSource
+        The recording.
+    fps : float or None, optional
+        Frames a second; 25 if unknown.
+    name : object, optional
+        What the error message calls the recording.
 
     Returns
     -------
-    Stretches in order of time, at least one.
+    list of Stretch
+        Stretches in order of time, at least one.
 
     Raises
     ------

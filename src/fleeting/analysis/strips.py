@@ -35,8 +35,10 @@ class Moments:
 
     Attributes
     ----------
-    frames, seconds : of each picture.
-    faces : ``(N, 160, 160, 3)`` RGB, all by the transform of the apex.
+    frames, seconds : tuple of int and tuple of float
+        Of each picture.
+    faces : numpy.ndarray of uint8
+        ``(N, 160, 160, 3)`` RGB, all by the transform of the apex.
     """
 
     frames: tuple[int, ...]
@@ -51,7 +53,8 @@ def event_moments(
 
     Parameters
     ----------
-    matrix : ``(2, 3)`` from the frame to a crop of 128 pixels.
+    matrix : numpy.ndarray of float64
+        ``(2, 3)`` from the frame to a crop of 128 pixels.
     """
     import cv2
 

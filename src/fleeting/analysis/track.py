@@ -78,14 +78,18 @@ class FaceTracker:
 
     Parameters
     ----------
-    fps : frames a second.
-    face : ``"largest"``: the largest face, and on with it while it is there. A number: that face; 0 is the largest of
+    fps : float
+        Frames a second.
+    face : str or int, optional
+        ``"largest"``: the largest face, and on with it while it is there. A number: that face; 0 is the largest of
         those in the first frame that shows any, then by size, then in the order in which they come. ``"all"``.
-    detector : finds faces; by default that of the process.
+    detector : FaceDetector or None, optional
+        Finds faces; by default that of the process.
 
     Attributes
     ----------
-    seen : faces that were told apart so far.
+    seen : int
+        Faces that were told apart so far.
     """
 
     def __init__(self, fps: float, face: str | int = "largest", detector: FaceDetector | None = None) -> None:

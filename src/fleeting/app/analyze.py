@@ -47,21 +47,21 @@ def analyze(
 
     Parameters
     ----------
-    recording
+    recording : str
         Video file, folder of frames, folder of videos, camera number, or address of a stream.
-    out
+    out : pathlib.Path
         Folder to write; of a folder of videos a folder for each.
-    face
-        largest, all, or the number of one face (0 is the largest of those that come first).
-    fps
+    face : str, optional
+        Largest, all, or the number of one face (0 is the largest of those that come first).
+    fps : float or None, optional
         Frames a second, for a folder or to overrule the video, as of a slow-motion file.
-    spotter
+    spotter : str or None, optional
         File of a learned spotter, or "learned" for that of the package (default: motion against an adaptive threshold).
-    seconds
+    seconds : float or None, optional
         Stop after so many seconds of the recording.
-    resume
+    resume : bool, optional
         Go on where the same analysis was stopped.
-    live
+    live : bool, optional
         Show the running result in a window, or in the terminal where there is none.
     """
     screen = Screen(quiet, json)
@@ -85,11 +85,11 @@ def analyze(
     screen.dump({"recordings": found} if several else found[0])
     failed = sum("error" in item for item in found)
     if failed:
-        raise FleetingError(f"{failed} of {len(found)} recordings could not be analysed; the reasons are above")
+        raise FleetingError(f"{failed} of {len(found)} recordings could not be analyzed; the reasons are above")
 
 
 def _recordings(recording: str, out: Path) -> list[tuple[str, Path]]:
-    """What to analyse and where to; the videos of a folder that holds no pictures one by one."""
+    """What to analyze and where to; the videos of a folder that holds no pictures one by one."""
     from fleeting.clips import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
     folder = Path(recording)

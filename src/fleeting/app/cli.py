@@ -51,7 +51,7 @@ app.command(export, sort_key=6.2)
 
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
-Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")]
+Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")]
 Data = Annotated[
     list[str], Parameter(name="--data", negative="", help="A data set as KIND:PATH; several make a composite.")
 ]
@@ -104,29 +104,29 @@ def synth(
 
     Parameters
     ----------
-    out
+    out : pathlib.Path
         Folder to write; asking again for the same set completes it.
-    layout
-        plain (folders and a CSV), or exactly as casme2, smic or samm lie on disk.
-    subjects
+    layout : {"plain", "casme2", "smic", "samm"}, optional
+        Plain (folders and a CSV), or exactly as casme2, smic or samm lie on disk.
+    subjects : int, optional
         People in the set.
-    clips_per_subject
+    clips_per_subject : int, optional
         Clips of each.
-    seed
+    seed : int, optional
         Same seed, same bytes.
-    amplitude
+    amplitude : tuple of (float, float), optional
         Lowest and highest peak motion, in pixels of a 128-pixel face.
-    fps
+    fps : float or None, optional
         Frames a second (default: those of the layout).
-    emotions
+    emotions : str or None, optional
         Comma-separated, or "all" eight (default: happiness, disgust and surprise).
-    portraits
+    portraits : pathlib.Path or None, optional
         Folder of your own portraits to use as identities.
-    first_subject
+    first_subject : int, optional
         Leave out this many identities, for a set of other people.
-    look_alike
+    look_alike : bool, optional
         With --layout casme2, smic or samm: as many clips, classes, subjects and frames as the real set has.
-    scale
+    scale : float, optional
         Share of a look-alike's true size, as 0.2.
     """
     from fleeting.synthesis import portraits as read_portraits
@@ -195,12 +195,12 @@ def preprocess(
 
     Parameters
     ----------
-    clip
+    clip : pathlib.Path or None, optional
         A video, or a folder of frames, to look at with --show-steps.
-    show_steps
-        Draw each stage of the recipe here (png, svg, pdf or jpg): for CLIP, or for the first clip of --data. It shows
-        a face.
-    fps
+    show_steps : pathlib.Path or None, optional
+        Draw each stage of the recipe here (png, svg, pdf or jpg): for CLIP, or for the first clip of --data. It shows a
+        face.
+    fps : float or None, optional
         Frames a second of CLIP, if it is a folder or to overrule the video.
     """
     from fleeting.datasets import load_clips
@@ -224,11 +224,11 @@ def preprocess(
     noted = [(clip.key, info["notes"]) for clip, info in zip(made.clips, made.infos, strict=True) if info["notes"]]
     for key, notes in noted:
         screen.warn(f"{key}: {'; '.join(notes)}")
-    screen.show(f"{len(made)} sequences, {len(made.skipped)} clips skipped, in {made.store.folder}")
+    screen.show(f"{len(made)} sequences, {len(made.skipped)} clips skipped, in {made.cache.folder}")
     screen.dump(
         {
             "sequences": len(made),
-            "folder": str(made.store.folder),
+            "folder": str(made.cache.folder),
             "skipped": [{"clip": item.clip.key, "reason": item.reason} for item in made.skipped],
             "notes": dict(noted),
         }
@@ -294,7 +294,7 @@ def evaluate(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train and test a model under a protocol, fold by fold, and write the report.
+    """Train and test per model under a protocol, fold by fold, and write the report.
 
     Stopped at any moment, the same command goes on where it was: finished folds are kept.
 
@@ -302,18 +302,18 @@ def evaluate(
 
     Parameters
     ----------
-    out
+    out : pathlib.Path
         Run folder.
-    protocol
-        NAME[,option=value...]: stratified-kfold, holdout, repeated-holdout mix subjects as the papers do; subject-kfold,
-        subject-holdout, repeated-subject-holdout, loso do not; cde and hde are the field's exam on the composite of three
-        sets; cross-dataset,source=A+B,target=C tests on another set.
-        Options: folds, repeats, test_size, seed.
-    seeds
+    protocol : str, optional
+        NAME[,option=value...]: stratified-kfold, holdout, repeated-holdout mix subjects as the papers do;
+        subject-kfold, subject-holdout, repeated-subject-holdout, loso do not; cde and hde are the field's exam on the
+        composite of three sets; cross-dataset,source=A+B,target=C tests on another set. Options: folds, repeats,
+        test_size, seed.
+    seeds : str, optional
         Comma-separated; every fold is trained once for each.
-    watch
+    watch : bool, optional
         Record the test clips' accuracy after each epoch; it is shown, never used to choose.
-    samples
+    samples : bool, optional
         Put a few film strips into the report. They show faces.
     """
     from fleeting.experiments import evaluate as run_experiment
@@ -332,8 +332,8 @@ def evaluate(
             config,
             out,
             jobs=jobs,
-            store=cache,
-            observer=observer_on(screen, bars, config.epochs_a_unit),
+            cache=cache,
+            observer=observer_on(screen, bars, config.epochs_per_unit),
             samples=samples,
         )
     page = render_report(run.path)
@@ -371,9 +371,9 @@ def train(
 
     Parameters
     ----------
-    out
+    out : pathlib.Path
         Folder for model.safetensors, config.json and history.csv.
-    seed
+    seed : int, optional
         Same seed, same weights.
     """
     from fleeting.experiments import train_on_all
@@ -389,7 +389,7 @@ def train(
     )
     with screen.bar() as bars:
         folder = train_on_all(
-            config, out, jobs=jobs, store=cache, observer=observer_on(screen, bars, config.epochs_a_unit)
+            config, out, jobs=jobs, cache=cache, observer=observer_on(screen, bars, config.epochs_per_unit)
         )
     screen.show(f"Model: {folder / 'model.safetensors'}")
     screen.dump({"model": str(folder / "model.safetensors")})
@@ -414,11 +414,11 @@ def predict(
 
     Parameters
     ----------
-    recording
+    recording : pathlib.Path
         Video file, or folder of frames.
-    figure
+    figure : pathlib.Path or None, optional
         Write the film strip with the motion overlaid here (png, svg, pdf or jpg).
-    fps
+    fps : float or None, optional
         Frames a second, for a folder or to overrule the video.
     """
     import warnings
@@ -454,9 +454,9 @@ def report(run: Path, *, partial: bool = False, json: AsJson = False, quiet: Qui
 
     Parameters
     ----------
-    run
+    run : pathlib.Path
         Folder of a run, a study, a sweep or an analysis.
-    partial
+    partial : bool, optional
         Score what is finished if folds are missing; the page says so.
     """
     from fleeting.experiments import RunFolder, aggregate
@@ -481,7 +481,7 @@ def models(pattern: str = "*", *, json: AsJson = False) -> None:
 
     Parameters
     ----------
-    pattern
+    pattern : str, optional
         Wildcard, such as model_*.
     """
     from dataclasses import asdict
@@ -527,7 +527,7 @@ def info(*, json: AsJson = False) -> None:
     from fleeting import kernels
     from fleeting.experiments import machine, versions
     from fleeting.faces.detector import LANDMARKS_LICENCE, landmark_file
-    from fleeting.sequences.store import default_store
+    from fleeting.sequences.cache import default_cache
 
     screen = Screen(json_output=json)
     try:
@@ -540,7 +540,7 @@ def info(*, json: AsJson = False) -> None:
         "machine": machine(),
         "kernels": {"kernels": used.name or "none: plain PyTorch", "kernels_reason": used.reason},
         "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
-        "cache": str(default_store()),
+        "cache": str(default_cache()),
         "landmarks": landmarks,
         "landmarks_licence": LANDMARKS_LICENCE,
     }

@@ -34,15 +34,15 @@ def compare(
 
     Parameters
     ----------
-    first
+    first : pathlib.Path
         Run folder or challenge log; the others are held against it.
-    others
+    others : pathlib.Path
         Further ones, of the same clips.
-    out
+    out : pathlib.Path or None, optional
         Write the table here too (CSV).
-    permutations
+    permutations : int, optional
         Exchanges tried; the smallest p-value is about 1 in this.
-    seed
+    seed : int, optional
         Of what is drawn.
     """
     from fleeting.files import without_nan, write_csv

@@ -18,7 +18,7 @@ def synth_composite(
     cache: Annotated[
         Path | None, Parameter(name="--cache", help="Folder of prepared sequences (default: the user's cache folder).")
     ] = None,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")] = 0,
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")] = 0,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
 ) -> None:
@@ -31,11 +31,11 @@ def synth_composite(
 
     Parameters
     ----------
-    out
+    out : pathlib.Path
         Folder to write: a PNG a clip, and flow.csv. Asking again for the same completes it.
-    seed
+    seed : int, optional
         Same seed, same bytes; another gives other people's habits, other clips and other faces.
-    scale
+    scale : float, optional
         Share of the true size, as 0.2.
     """
     from fleeting.sequences import write_flow_folder
@@ -44,7 +44,7 @@ def synth_composite(
     screen = Screen(quiet, json)
     clips = composite_clips(seed, scale=scale)
     with screen.bar() as bars:
-        made = write_flow_folder(clips, out, jobs=jobs, store=cache, progress=bars.step("clips"), synthetic=True)
+        made = write_flow_folder(clips, out, jobs=jobs, cache=cache, progress=bars.step("clips"), synthetic=True)
     for item in made.skipped:
         screen.warn(f"skipped {item.clip.key}: {item.reason}")
     subjects = len({(clip.dataset, clip.subject) for clip in clips})

@@ -35,9 +35,9 @@ def check(
 
     Parameters
     ----------
-    kind
+    kind : str
         casme2, smic, smic-hs-e, smic-vis, smic-nir, samm, or another kind of data set.
-    path
+    path : pathlib.Path
         Its folder; one a few levels above or below will do.
     """
     from rich.text import Text

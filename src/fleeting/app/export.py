@@ -27,12 +27,12 @@ def export(
 
     Parameters
     ----------
-    model
+    model : pathlib.Path or None, optional
         A model folder or file, or a run folder, whose folds become one file that gives their mean (default: the
         recogniser that ships with the package).
-    format
+    format : {"onnx"}, optional
         Only onnx.
-    out
+    out : pathlib.Path or None, optional
         File to write (default: named after the model, here).
     """
     from fleeting.experiments import load_models

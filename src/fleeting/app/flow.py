@@ -23,7 +23,7 @@ def flow_folder(
     cache: Annotated[
         Path | None, Parameter(name="--cache", help="Folder of prepared sequences (default: the user's cache folder).")
     ] = None,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")] = 0,
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")] = 0,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
 ) -> None:
@@ -35,13 +35,13 @@ def flow_folder(
 
     Parameters
     ----------
-    out
+    out : pathlib.Path
         Folder to write: a PNG a clip, and flow.csv.
-    method
+    method : {"dis", "farneback", "tvl1"}, optional
         Optical flow by dis, farneback or tvl1 (needs OpenCV's contributed modules, and takes long).
-    size
+    size : int, optional
         Pixels a side.
-    head
+    head : {"kept", "removed"}, optional
         Keep the head's own motion, as in what circulates, or have it removed.
     """
     from fleeting.datasets import load_with_problems, open_dataset
@@ -58,7 +58,7 @@ def flow_folder(
             out,
             recipe=recipe,
             jobs=jobs,
-            store=cache,
+            cache=cache,
             progress=bars.step("clips"),
             synthetic=any(open_dataset(spec).synthetic for spec in data),
         )

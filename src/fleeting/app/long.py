@@ -31,7 +31,7 @@ def synth_long(
     absence: float = 0.5,
     cut: float = 0.5,
     noise: float = 1.5,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")] = 0,
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")] = 0,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
 ) -> None:
@@ -41,43 +41,43 @@ def synth_long(
 
     Parameters
     ----------
-    out
+    out : pathlib.Path
         Folder to write; asking again for the same recordings completes it.
-    subjects
+    subjects : int, optional
         People.
-    recordings_per_subject
+    recordings_per_subject : int, optional
         Recordings of each.
-    seconds
+    seconds : float, optional
         Length of a recording.
-    fps
+    fps : float, optional
         Frames a second.
-    size
+    size : tuple of (int, int), optional
         Width and height in pixels.
-    format
-        mp4 or avi (lossy and nearly lossless videos), or folders of jpg or png.
-    seed
+    format : {"mp4", "avi", "jpg", "png"}, optional
+        Mp4 or avi (lossy and nearly lossless videos), or folders of jpg or png.
+    seed : int, optional
         Same seed, same bytes.
-    first_subject
+    first_subject : int, optional
         Leave out this many identities, for recordings of other people.
-    amplitude
+    amplitude : tuple of (float, float), optional
         Lowest and highest peak motion of the micro-expressions, in pixels of a 128-pixel face.
-    motion
+    motion : float, optional
         How far the head sways, in pixels of a 280 x 340 frame.
-    micro
+    micro : float, optional
         Micro-expressions a minute.
-    macro
+    macro : float, optional
         Macro-expressions a minute.
-    blink
+    blink : float, optional
         Blinks a minute.
-    speech
+    speech : float, optional
         Bouts of speech a minute.
-    turn
+    turn : float, optional
         Turns of the head a minute.
-    absence
+    absence : float, optional
         Times a minute that the face leaves the frame.
-    cut
+    cut : float, optional
         Cuts a minute.
-    noise
+    noise : float, optional
         Sensor noise in grey levels.
     """
     from fleeting.synthesis import LongSettings, write_recordings

@@ -26,8 +26,10 @@ class Screen:
 
     Parameters
     ----------
-    quiet : results and errors only.
-    json_output : results as JSON; nothing else on standard output.
+    quiet : bool, optional
+        Results and errors only.
+    json_output : bool, optional
+        Results as JSON; nothing else on standard output.
     """
 
     def __init__(self, quiet: bool = False, json_output: bool = False) -> None:

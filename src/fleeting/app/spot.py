@@ -13,7 +13,7 @@ from fleeting.errors import FleetingError
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
-Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")]
+Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")]
 
 # Below this the flow of a still face under sensor noise cannot be told from motion (pixels of a 128-pixel face).
 STILL = 0.25
@@ -39,16 +39,16 @@ def spot(
 
     Parameters
     ----------
-    clip
+    clip : pathlib.Path
         Video file, or folder of frames.
-    method
+    method : str, optional
         NAME[,option=value...]: motion (ours), liong2015, yan2018, ma2017, or one of your own; `fleeting
         benchmark-spotting` compares them.
-    scores
+    scores : pathlib.Path or None, optional
         Write each frame's score here (CSV: frame, seconds, score).
-    figure
+    figure : pathlib.Path or None, optional
         Draw the scores over time here (png, svg, pdf or jpg).
-    fps
+    fps : float or None, optional
         Frames a second, for a folder or to overrule the video.
     """
     from dataclasses import replace
@@ -154,14 +154,14 @@ def benchmark_spotting(
 
     Parameters
     ----------
-    data
+    data : list of str
         Data sets as KIND:PATH, such as casme2:/data/CASME2 samm:/data/SAMM.
-    methods
+    methods : list of str or None, optional
         Apex spotters as NAME[,option=value...], several (default: all, and motion by flow and strain together).
-    within
+    within : {"clip", "expression"}, optional
         Search the whole clip, or the frames from the annotated onset to the offset.
-    out
-        Folder for errors.csv, a row a clip and method, and summary.csv.
+    out : pathlib.Path or None, optional
+        Folder for errors.csv, a row per clip and method, and summary.csv.
     """
     from fleeting.datasets import load_clips
     from fleeting.files import write_csv

@@ -26,7 +26,7 @@ study_app = App(
 
 Out = Annotated[Path, Parameter(help="Folder of the study; asking again resumes it.")]
 Epochs = Annotated[int | None, Parameter(help="Epochs instead of the paper's; the page says so.")]
-Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one a core.")]
+Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")]
 Only = Annotated[str | None, Parameter(help="Parts to run, separated by commas (default: all).")]
 Columns = Annotated[
     str | None, Parameter(help="Columns to run, separated by commas: published, independent, motion (default: all).")
@@ -67,11 +67,11 @@ def talluri2022(
 
     Parameters
     ----------
-    casme2
+    casme2 : pathlib.Path or None, optional
         Folder of CASME II; a set that is not given leaves its rows "not run".
-    smic
+    smic : pathlib.Path or None, optional
         Folder of SMIC.
-    samm
+    samm : pathlib.Path or None, optional
         Folder of SAMM.
     """
     _conduct(
@@ -111,7 +111,7 @@ def irawan2023(
 
     Parameters
     ----------
-    smic
+    smic : pathlib.Path or None, optional
         Folder of SMIC.
     """
     _conduct(
@@ -157,17 +157,17 @@ def leakage(
 
     Parameters
     ----------
-    look_alike
+    look_alike : LookAlike, optional
         Run on a synthetic composite of the true size instead of --data; it is made beside --out.
-    model
+    model : str, optional
         NAME[,option=value...], a network.
-    recipe
+    recipe : str or None, optional
         NAME[,field=value...] (default: the model's own).
-    scheme
+    scheme : str or None, optional
         Label scheme of the data sets.
-    folds
+    folds : int, optional
         Of the k-folds.
-    only
+    only : Only, optional
         Parts to run beside the honest k-fold, separated by commas: mixed, inner, loso (default: all).
     """
     from fleeting.sequences import write_flow_folder
@@ -186,7 +186,7 @@ def leakage(
             folder = out.with_name(out.name + "-look-alike")
             clips = composite_clips(seed, scale=scale)
             made = write_flow_folder(
-                clips, folder, jobs=jobs, store=cache, progress=bars.step("clips made"), synthetic=True
+                clips, folder, jobs=jobs, cache=cache, progress=bars.step("clips made"), synthetic=True
             )
             data = [f"flow:{made.folder}"]
         training = {} if epochs is None else {"epochs": epochs}
@@ -198,7 +198,7 @@ def leakage(
             only=parts,
             look_alike=look_alike,
             jobs=jobs,
-            store=cache,
+            cache=cache,
             observer=observer_on(screen, bars, config.training.epochs),
         )
     page = _pages(result.path)
@@ -246,7 +246,7 @@ def _conduct(
         epochs = max((run.config.training.epochs for run in planned), default=1)
         screen.say(f"{len(planned)} runs")
         result = run_study(
-            study, out, jobs=jobs, store=cache, device=device, observer=observer_on(screen, bars, epochs)
+            study, out, jobs=jobs, cache=cache, device=device, observer=observer_on(screen, bars, epochs)
         )
     page = _pages(result.path)
     screen.show(f"Report: {page}")
@@ -294,19 +294,19 @@ def sweep(
 
     Parameters
     ----------
-    recipe
+    recipe : str or None, optional
         NAME[,field=value...] (default: the definition's, or the model's own).
-    model
+    model : str or None, optional
         NAME[,option=value...] (default: the definition's, or model_a).
-    protocol
+    protocol : str or None, optional
         NAME[,option=value...] (default: the definition's, or stratified-kfold).
-    scheme
+    scheme : str or None, optional
         Label scheme (default: the definition's, or the data sets' own labels).
-    classes
+    classes : str or None, optional
         Comma-separated emotions to keep.
-    motion
-        none or difference.
-    epochs
+    motion : str or None, optional
+        None or difference.
+    epochs : int or None, optional
         Epochs where the grid does not vary them.
     """
     from fleeting.experiments import Grid, run_sweep
@@ -340,7 +340,7 @@ def sweep(
             title=shipped.get("title", "Sweep"),
             paper=shipped.get("paper", ""),
             jobs=jobs,
-            store=cache,
+            cache=cache,
             observer=observer_on(screen, bars, config.training.epochs),
         )
     page = _pages(out)

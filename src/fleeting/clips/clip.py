@@ -33,13 +33,19 @@ class Clip:
 
     Parameters
     ----------
-    dataset, subject, name : identify the clip; a subject is only unique within its data set.
-    frames : where the frames come from; they are read when asked for.
-    fps : frames a second, or ``None`` if nobody knows.
-    emotion : the label, in the vocabulary of the data set or of a label scheme.
-    action_units : FACS action units as the coders wrote them, for instance ``"6+12"``.
-    onset, apex, offset : 0-based indexes into ``frames``; ``None`` where the data set gives none. They may lie
-        outside the clip when the annotated frames are missing on disk; what uses them says how it copes.
+    dataset, subject, name : str
+        Identify the clip; a subject is only unique within its data set.
+    frames : FrameSource
+        Where the frames come from; they are read when asked for.
+    fps : float or None, optional
+        Frames a second, or ``None`` if nobody knows.
+    emotion : str or None, optional
+        The label, in the vocabulary of the data set or of a label scheme.
+    action_units : str, optional
+        FACS action units as the coders wrote them, for instance ``"6+12"``.
+    onset, apex, offset : int or None, optional
+        0-based indexes into ``frames``; ``None`` where the data set gives none. They may lie outside the clip when the
+        annotated frames are missing on disk; what uses them says how it copes.
 
     Raises
     ------
@@ -62,7 +68,7 @@ class Clip:
         if not self.subject or not self.name:
             raise UsageError(f"a clip needs a subject and a name; found {self.subject!r} and {self.name!r}")
         if self.fps is not None and not self.fps > 0:
-            raise UsageError(f"{self.key}: frames a second must be positive, found {self.fps}")
+            raise UsageError(f"{self.key}: frames per second must be positive, found {self.fps}")
         for what in ("onset", "apex", "offset"):
             value = getattr(self, what)
             if value is not None and value < 0:
@@ -78,12 +84,13 @@ class Clip:
 
 
 def clips_table(clips: Iterable[Clip]) -> pd.DataFrame:
-    """A frame with one row a clip, in the order given; protocols and reports work on it, never on pixels.
+    """A frame with one row per clip, in the order given; protocols and reports work on it, never on pixels.
 
     Returns
     -------
-    DataFrame with the columns ``dataset, subject, clip, emotion, action_units, fps, n_frames, onset, apex,
-    offset``. The three indexes are nullable integers.
+    pandas.DataFrame
+        DataFrame with the columns ``dataset, subject, clip, emotion, action_units, fps, n_frames, onset, apex,
+        offset``. The three indexes are nullable integers.
     """
     import pandas as pd
 

@@ -32,7 +32,8 @@ class FlowImage(_Frames):
 
     Parameters
     ----------
-    path : a PNG of 8 bits a channel, of any size.
+    path : str or os.PathLike
+        A PNG of 8 bits a channel, of any size.
 
     Raises
     ------

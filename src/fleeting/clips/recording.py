@@ -49,10 +49,14 @@ class Event:
 
     Parameters
     ----------
-    onset, apex, offset : 0-based frames, the offset included; ``None`` where the coders could not tell.
-    kind : ``micro`` or ``macro``.
-    emotion : the label, in the vocabulary of the data set; ``None`` if there is none.
-    action_units : FACS action units as the coders wrote them.
+    onset, apex, offset : int or None
+        0-based frames, the offset included; ``None`` where the coders could not tell.
+    kind : str, optional
+        ``micro`` or ``macro``.
+    emotion : str or None, optional
+        The label, in the vocabulary of the data set; ``None`` if there is none.
+    action_units : str, optional
+        FACS action units as the coders wrote them.
 
     Raises
     ------
@@ -90,10 +94,14 @@ class Recording:
 
     Parameters
     ----------
-    dataset, subject, name : identify the recording.
-    frames : where the frames come from; they are read when asked for.
-    fps : frames a second.
-    events : annotated expressions in order of time; they may overlap.
+    dataset, subject, name : str
+        Identify the recording.
+    frames : FrameSource
+        Where the frames come from; they are read when asked for.
+    fps : float
+        Frames a second.
+    events : sequence, optional
+        Annotated expressions in order of time; they may overlap.
 
     Raises
     ------
@@ -112,7 +120,7 @@ class Recording:
         if not self.subject or not self.name:
             raise UsageError(f"a recording needs a subject and a name; found {self.subject!r} and {self.name!r}")
         if not self.fps > 0:
-            raise UsageError(f"{self.key}: frames a second must be positive, found {self.fps}")
+            raise UsageError(f"{self.key}: frames per second must be positive, found {self.fps}")
 
     @property
     def key(self) -> str:
@@ -133,8 +141,9 @@ def events_table(recordings: Iterable[Recording]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with the columns ``dataset, subject, recording, kind, onset, apex, offset, onset_seconds,
-    offset_seconds, emotion, action_units``; the frames are nullable integers.
+    pandas.DataFrame
+        DataFrame with the columns ``dataset, subject, recording, kind, onset, apex, offset, onset_seconds,
+        offset_seconds, emotion, action_units``; the frames are nullable integers.
     """
     import pandas as pd
 

@@ -106,8 +106,10 @@ def read_each(frames: FrameSource, indexes: Iterable[int]) -> Iterator[tuple[int
 
     Parameters
     ----------
-    frames : any source.
-    indexes : 0-based; one past the end counts as a frame that cannot be read.
+    frames : FrameSource
+        Any source.
+    indexes : iterable of int
+        0-based; one past the end counts as a frame that cannot be read.
     """
     own = getattr(frames, "read_each", None)
     return _one_by_one(frames, indexes) if own is None else own(indexes)
@@ -141,13 +143,17 @@ class FrameFolder(_Frames):
 
     Parameters
     ----------
-    path : the folder.
-    fps : frames a second; a folder does not know them.
+    path : str or os.PathLike
+        The folder.
+    fps : float or None, optional
+        Frames a second; a folder does not know them.
 
     Attributes
     ----------
-    numbers : int64 array, the number in each file name (``img46.jpg`` is 46); what annotations refer to.
-    gaps : list of ``(first, last)`` runs of numbers that are missing between the first frame and the last.
+    numbers : numpy.ndarray of int64
+        int64 array, the number in each file name (``img46.jpg`` is 46); what annotations refer to.
+    gaps : list of tuple of (int, int)
+        List of ``(first, last)`` runs of numbers that are missing between the first frame and the last.
 
     Raises
     ------
@@ -164,7 +170,7 @@ class FrameFolder(_Frames):
         if not self.path.is_dir():
             raise NotAClipError(f"{self.path}: a file; expected a folder of frames", self.path)
         if fps is not None and not fps > 0:
-            raise UsageError(f"{self.path}: frames a second must be positive, found {fps}")
+            raise UsageError(f"{self.path}: frames per second must be positive, found {fps}")
         self._fps = fps
         found = [
             entry.name
@@ -327,7 +333,8 @@ class VideoFile(_Frames):
 
     Parameters
     ----------
-    path : the file. Rotation metadata is applied.
+    path : str or os.PathLike
+        The file. Rotation metadata is applied.
 
     Raises
     ------
@@ -403,7 +410,7 @@ class VideoFile(_Frames):
 
     @property
     def fps(self) -> float | None:
-        """Average frames a second as the container says, or ``None``."""
+        """Average frames per second as the container says, or ``None``."""
         return self._fps
 
     @property
@@ -467,8 +474,10 @@ class ArrayFrames(_Frames):
 
     Parameters
     ----------
-    frames : ``uint8`` array of shape ``(T, H, W, 3)`` RGB, or ``(T, H, W)`` grey.
-    fps : frames a second.
+    frames : Image
+        ``uint8`` array of shape ``(T, H, W, 3)`` RGB, or ``(T, H, W)`` grey.
+    fps : float or None, optional
+        Frames a second.
     """
 
     def __init__(self, frames: Image, fps: float | None = None) -> None:
@@ -511,8 +520,10 @@ class FrameSlice(_Frames):
 
     Parameters
     ----------
-    frames : the source.
-    start, stop : 0-based indexes into it.
+    frames : FrameSource
+        The source.
+    start, stop : int
+        0-based indexes into it.
     """
 
     def __init__(self, frames: FrameSource, start: int, stop: int) -> None:
@@ -570,8 +581,10 @@ def open_clip(path: str | os.PathLike[str], fps: float | None = None) -> Clip:
 
     Parameters
     ----------
-    path : a video file, or a folder of frames.
-    fps : frames a second; overrides what a video says, and is the only way to know it for a folder.
+    path : str or os.PathLike
+        A video file, or a folder of frames.
+    fps : float or None, optional
+        Frames a second; overrides what a video says, and is the only way to know it for a folder.
 
     Raises
     ------

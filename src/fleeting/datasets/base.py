@@ -37,11 +37,16 @@ class Problem:
 
     Attributes
     ----------
-    dataset, subject, clip : which clip, as far as it is known (may be empty).
-    reason : a sentence that says what was found.
-    skipped : whether the clip is left out because of it.
-    remedy : what to do about it; empty where the reason says it.
-    kind : sorts problems: ``missing clip``, ``missing frames``, ``unknown folder``, ``annotation``, ...
+    dataset, subject, clip : str
+        Which clip, as far as it is known (may be empty).
+    reason : str
+        A sentence that says what was found.
+    skipped : bool
+        Whether the clip is left out because of it.
+    remedy : str
+        What to do about it; empty where the reason says it.
+    kind : str
+        Sorts problems: ``missing clip``, ``missing frames``, ``unknown folder``, ``annotation``, ...
     """
 
     dataset: str
@@ -62,13 +67,17 @@ class Dataset:
 
     Parameters
     ----------
-    root : the folder that holds it.
+    root : str or pathlib.Path
+        The folder that holds it.
 
     Attributes
     ----------
-    name : of the data set, in keys and results.
-    title : its name in prose.
-    known_subjects : the subjects of the complete set, if that is known.
+    name : object
+        Of the data set, in keys and results.
+    title : object
+        Its name in prose.
+    known_subjects : sequence
+        The subjects of the complete set, if that is known.
     """
 
     name = "dataset"
@@ -103,7 +112,7 @@ class Dataset:
         return list(self._content[1])
 
     def table(self) -> pd.DataFrame:
-        """One row a clip; see :func:`fleeting.clips.clips_table`."""
+        """One row per clip; see :func:`fleeting.clips.clips_table`."""
         return clips_table(self.clips())
 
     def layout(self) -> dict[str, str]:

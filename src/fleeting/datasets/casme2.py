@@ -1,4 +1,4 @@
-"""CASME II: spontaneous micro-expressions at 200 frames a second.
+"""CASME II: spontaneous micro-expressions at 200 frames per second.
 
 Format
     ``CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`` (onset to offset and a little more; numbers of the whole recording),
@@ -50,8 +50,10 @@ class Casme2(ReleasedDataset):
 
     Parameters
     ----------
-    root : the folder that holds it; one a few levels above or below will do.
-    variant : ``selected`` (the default where it is there), ``raw`` or ``cropped``.
+    root : str or pathlib.Path
+        The folder that holds it; one a few levels above or below will do.
+    variant : str or None, optional
+        ``selected`` (the default where it is there), ``raw`` or ``cropped``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""CAS(ME)²: long videos with macro- and micro-expressions, at 30 frames a second.
+"""CAS(ME)²: long videos with macro- and micro-expressions, at 30 frames per second.
 
 Format
     ``rawpic/s15/15_0101disgustingteeth/img001.jpg``. ``CAS(ME)^2code_final.xlsx`` has no header rows. Sheet 1: subject,
@@ -40,8 +40,10 @@ class CasmeSquared(LongDataset):
 
     Parameters
     ----------
-    root : the folder that holds it; one a few levels above or below will do.
-    unannotated : take the other videos too, in which the coders found nothing.
+    root : str or pathlib.Path
+        The folder that holds it; one a few levels above or below will do.
+    unannotated : bool, optional
+        Take the other videos too, in which the coders found nothing.
 
     Raises
     ------

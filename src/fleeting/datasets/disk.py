@@ -32,10 +32,14 @@ class Place:
 
     Attributes
     ----------
-    path : the folder.
-    above : names of the folders above it, nearest first, up to a few levels above the root that was given.
-    n_images : images directly in it.
-    cropped : whether their names begin with ``reg_``, as those of the cropped releases do.
+    path : pathlib.Path
+        The folder.
+    above : tuple of str
+        Names of the folders above it, nearest first, up to a few levels above the root that was given.
+    n_images : int
+        Images directly in it.
+    cropped : bool
+        Whether their names begin with ``reg_``, as those of the cropped releases do.
     """
 
     path: Path
@@ -113,9 +117,12 @@ class Row:
 
     Attributes
     ----------
-    where : for messages, as in ``row 17 of CASME2-coding-20140508.xlsx``.
-    subject, clip, emotion, action_units : as the data set's loader writes them.
-    frames : ``onset``, ``apex``, ``offset``, ``first``, ``last`` and further fields, as the cells have them.
+    where : str
+        For messages, as in ``row 17 of CASME2-coding-20140508.xlsx``.
+    subject, clip, emotion, action_units : str and str or None
+        As the data set's loader writes them.
+    frames : dict of str to str
+        ``onset``, ``apex``, ``offset``, ``first``, ``last`` and further fields, as the cells have them.
     """
 
     where: str
@@ -133,8 +140,10 @@ class ReleasedDataset(Dataset):
 
     Parameters
     ----------
-    root : the folder that holds it; one a few levels above or below will do.
-    variant : which copy of the frames to use where several are there; by default the first of ``variants``.
+    root : str or pathlib.Path
+        The folder that holds it; one a few levels above or below will do.
+    variant : str or None, optional
+        Which copy of the frames to use where several are there; by default the first of ``variants``.
 
     Raises
     ------

@@ -16,7 +16,8 @@ def read_facts(name: str) -> tuple[dict[str, str], ...]:
 
     Parameters
     ----------
-    name : ``counts.csv``, ``errata.csv``, ``exclusions.csv``, ``known.csv``, ``published.csv`` or ``schemes.csv``.
+    name : str
+        ``counts.csv``, ``errata.csv``, ``exclusions.csv``, ``known.csv``, ``published.csv`` or ``schemes.csv``.
     """
     return read_rows("fleeting.datasets", name)
 

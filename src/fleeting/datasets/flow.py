@@ -1,7 +1,7 @@
 """Precomputed optical flow of the MEGC2019 composite, as it circulates: a folder of PNGs and a CSV.
 
 Format
-    A folder of RGB PNGs, mostly 28×28, one a clip, computed from its onset to its apex: R is the flow to the right (u),
+    A folder of RGB PNGs, mostly 28×28, one per clip, computed from its onset to its apex: R is the flow to the right (u),
     G the flow downwards (v), B the optical strain, each scaled to 0..255 by its own least and greatest value. They are
     named ``<subject>_<clip> .png`` with a blank before the dot: ``sub01_EP02_01f .png`` (CASME II),
     ``s01_s01_ne_01 .png`` (SMIC), ``006_006_1_2 .png`` (SAMM). A CSV beside them has the columns
@@ -64,9 +64,11 @@ class FlowFolder(Dataset):
 
     Parameters
     ----------
-    root : the folder, or ``FOLDER,CSV``: split at the last comma for which both are there. The CSV is looked for as
-        it is given, in the folder and beside it. Without one, the only CSV in or beside the folder is taken.
-    table : the CSV, if it is not part of ``root``.
+    root : str or pathlib.Path
+        The folder, or ``FOLDER,CSV``: split at the last comma for which both are there. The CSV is looked for as it is
+        given, in the folder and beside it. Without one, the only CSV in or beside the folder is taken.
+    table : str or pathlib.Path or None, optional
+        The CSV, if it is not part of ``root``.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 Format
     ``ROOT/<subject>/<clip>/`` holds the frames of a clip (jpg, png or bmp, ordered by the last integer in the name), or
-    ``ROOT/<subject>/<clip>.mp4`` (or another video format) is the clip. ``ROOT/clips.csv`` has a row a clip with
+    ``ROOT/<subject>/<clip>.mp4`` (or another video format) is the clip. ``ROOT/clips.csv`` has a row per clip with
     the columns ``subject,clip,onset,apex,offset,emotion`` and, if known, ``fps,action_units``; further columns are
     passed over.
     Onset, apex and offset are 0-based indexes into the clip's own frames and may be empty.
@@ -32,9 +32,12 @@ class Folder(Dataset):
 
     Parameters
     ----------
-    root : the folder.
-    table : the CSV; by default ``clips.csv`` in ``root``, or the only CSV there. Commas, semicolons and tabs separate.
-    name : name of the data set in keys and results.
+    root : str or pathlib.Path
+        The folder.
+    table : str or pathlib.Path or None, optional
+        The CSV; by default ``clips.csv`` in ``root``, or the only CSV there. Commas, semicolons and tabs separate.
+    name : str or None, optional
+        Name of the data set in keys and results.
 
     Raises
     ------

@@ -23,10 +23,14 @@ class EventRow:
 
     Attributes
     ----------
-    where : for messages, as in ``row 17 of SAMM_LongVideos_V2_Release.xlsx``.
-    video : key of the video, as ``_find`` makes it.
-    kind : ``micro`` or ``macro``.
-    frames : ``onset``, ``apex``, ``offset``.
+    where : str
+        For messages, as in ``row 17 of SAMM_LongVideos_V2_Release.xlsx``.
+    video : str
+        Key of the video, as ``_find`` makes it.
+    kind : str
+        ``micro`` or ``macro``.
+    frames : dict of str to str
+        ``onset``, ``apex``, ``offset``.
     """
 
     where: str
@@ -69,7 +73,7 @@ class LongDataset(ReleasedDataset):
         return {**super().layout(), "videos": str(len(self.recordings())), "events": ", ".join(parts)}
 
     def _rows(self, problems: list[Problem]) -> list[Row] | None:
-        raise NotImplementedError("a long data set has events, not one row a clip")
+        raise NotImplementedError("a long data set has events, not one row per clip")
 
     def _read(self) -> tuple[list[Clip], list[Problem]]:
         self._recordings: list[Recording] = []

@@ -24,7 +24,8 @@ class Recordings(Dataset):
 
     Parameters
     ----------
-    root : the folder that holds ``recordings.csv`` and ``events.csv``.
+    root : str or pathlib.Path
+        The folder that holds ``recordings.csv`` and ``events.csv``.
 
     Raises
     ------
@@ -69,7 +70,7 @@ class Recordings(Dataset):
                 frames = open_frames(place)
                 fps = float(video.get("fps") or 0) or frames.fps
                 if fps is None or not fps > 0:
-                    raise UsageError(f"no frames a second; fill in the column fps of line {video['line']}")
+                    raise UsageError(f"no frames per second; fill in the column fps of line {video['line']}")
             except (ClipReadError, ValueError) as exc:
                 problem(video, f"line {video['line']} of recordings.csv: {exc}")
                 continue

@@ -30,8 +30,10 @@ def register_dataset(kind: str, loader: Loader) -> None:
 
     Parameters
     ----------
-    kind : lower-case name, at least two letters (one letter would look like a Windows drive).
-    loader : called with the path; returns a :class:`Dataset`.
+    kind : str
+        Lower-case name, at least two letters (one letter would look like a Windows drive).
+    loader : Loader
+        Called with the path; returns a :class:`Dataset`.
 
     Raises
     ------

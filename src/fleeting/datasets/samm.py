@@ -1,4 +1,4 @@
-"""SAMM: spontaneous micro-movements at 200 frames a second, in grey.
+"""SAMM: spontaneous micro-movements at 200 frames per second, in grey.
 
 Format
     ``SAMM/006/006_1_2/006_05562.jpg``; the number of digits varies by clip. 29 subjects (006 to 037 without 008, 027 and
@@ -48,8 +48,10 @@ class Samm(ReleasedDataset):
 
     Parameters
     ----------
-    root : the folder that holds it; one a few levels above or below will do.
-    variant : ``raw`` (the default where it is there) or ``cropped``.
+    root : str or pathlib.Path
+        The folder that holds it; one a few levels above or below will do.
+    variant : str or None, optional
+        ``raw`` (the default where it is there) or ``cropped``.
 
     Raises
     ------

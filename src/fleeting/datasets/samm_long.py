@@ -1,4 +1,4 @@
-"""SAMM Long Videos: the recordings that SAMM's micro-expressions come from, with macro-expressions, at 200 frames a second.
+"""SAMM Long Videos: the recordings that SAMM's micro-expressions come from, with macro-expressions, 200 frames per second.
 
 Format
     ``SAMM_longvideos/006_1/006_1_0001.jpg``, 147 videos. ``SAMM_LongVideos_V2_Release.xlsx``, sheet FACS_Movement_Only:
@@ -47,7 +47,8 @@ class SammLong(LongDataset):
 
     Parameters
     ----------
-    root : the folder that holds it; one a few levels above or below will do.
+    root : str or pathlib.Path
+        The folder that holds it; one a few levels above or below will do.
 
     Raises
     ------

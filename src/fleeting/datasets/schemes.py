@@ -48,10 +48,14 @@ class Discrepancy:
 
     Attributes
     ----------
-    dataset, label : of which set, and the scheme's name of the class.
-    found, published : clips here, and in ``source``.
-    note : what is known of the difference, or what it may mean.
-    source : who published it.
+    dataset, label : str
+        Of which set, and the scheme's name of the class.
+    found, published : int
+        Clips here, and in ``source``.
+    note : str
+        What is known of the difference, or what it may mean.
+    source : str
+        Who published it.
     """
 
     dataset: str
@@ -93,8 +97,10 @@ def apply_scheme(clips: Iterable[Clip], scheme: str) -> list[Clip]:
 
     Parameters
     ----------
-    clips : with the labels of their data sets.
-    scheme : one of :func:`list_schemes`.
+    clips : iterable of Clip
+        With the labels of their data sets.
+    scheme : str
+        One of :func:`list_schemes`.
 
     Raises
     ------
@@ -139,8 +145,10 @@ def scheme_discrepancies(clips: Iterable[Clip] | pd.DataFrame, scheme: str) -> l
 
     Parameters
     ----------
-    clips : clips or their table (:func:`fleeting.clips.clips_table`), before or after :func:`apply_scheme`.
-    scheme : one of :func:`list_schemes`.
+    clips : iterable of Clip or pandas.DataFrame
+        Clips or their table (:func:`fleeting.clips.clips_table`), before or after :func:`apply_scheme`.
+    scheme : str
+        One of :func:`list_schemes`.
     """
     rows = _rows(clips)
     counts = Counter((row[0], _label(scheme, *row)[0]) for row in rows)

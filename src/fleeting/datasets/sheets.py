@@ -28,10 +28,13 @@ class Sheet:
 
     Attributes
     ----------
-    path : the file.
-    name : of the sheet; the file's stem for a CSV.
-    rows : ``(row number as the spreadsheet program shows it, cells by column)``. Cells are stripped text, whole
-        numbers without a decimal point; blank rows are left out.
+    path : pathlib.Path
+        The file.
+    name : str
+        Of the sheet; the file's stem for a CSV.
+    rows : tuple of tuple of (int, dict of str to str)
+        ``(row number as the spreadsheet program shows it, cells by column)``. Cells are stripped text, whole numbers
+        without a decimal point; blank rows are left out.
     """
 
     path: Path
@@ -56,9 +59,12 @@ def read_sheets(path: Path, columns: Mapping[str, Sequence[str]], optional: Iter
 
     Parameters
     ----------
-    path : ``.xlsx``, ``.xls``, ``.ods`` or ``.csv``.
-    columns : for each column of the result, the names that it may have.
-    optional : columns of the result that may be missing.
+    path : pathlib.Path
+        ``.xlsx``, ``.xls``, ``.ods`` or ``.csv``.
+    columns : mapping
+        For each column of the result, the names that it may have.
+    optional : iterable of str, optional
+        Columns of the result that may be missing.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""SMIC: spontaneous micro-expressions, filmed at 100 frames a second (HS) and at 25 (VIS in colour, NIR near infrared).
+"""SMIC: spontaneous micro-expressions, filmed at 100 frames per second (HS) and at 25 (VIS in colour, NIR near infrared).
 
 Format
     HS: ``HS/s01/micro/{negative,positive,surprise}/s01_ne_01/image559740.bmp``, 640×480 pixels, 164 clips of 16
@@ -66,16 +66,19 @@ class Smic(ReleasedDataset):
 
     A clip of HS is an expression, so onset and offset are its first and last frame. A video of HS-E is longer and holds
     up to three expressions of one class. It is *one* clip here, whose onset and offset are those of the first
-    expression, since one label a video is what recognition counts; :meth:`expressions` gives all of them, for spotting.
+    expression, since one label per video is what recognition counts; :meth:`expressions` gives all of them, for spotting.
     If only the longer clips of VIS or NIR are there, they are read in the same way.
 
     The subsets show the same people: a composite of two of them is not subject-independent, whatever the protocol.
 
     Parameters
     ----------
-    root : the folder that holds it; one a few levels above or below will do.
-    subset : ``HS``, ``HS-E``, ``VIS`` or ``NIR``.
-    variant : ``raw`` (the default where it is there) or ``cropped``; for VIS and NIR also ``long`` (the longer clips).
+    root : str or pathlib.Path
+        The folder that holds it; one a few levels above or below will do.
+    subset : str, optional
+        ``HS``, ``HS-E``, ``VIS`` or ``NIR``.
+    variant : str or None, optional
+        ``raw`` (the default where it is there) or ``cropped``; for VIS and NIR also ``long`` (the longer clips).
 
     Raises
     ------

@@ -38,16 +38,25 @@ class Truth:
 
     Attributes
     ----------
-    landmarks : ``float32 (T, 68, 2)``, exact positions in frame pixels, head motion and blink included.
-    profile : ``float64 (T,)``, intensity of the expression, 1 at the apex only.
-    field : ``float16 (H, W, 2)``, x then y: displacement at the apex of what each pixel shows while the face is
-        neutral, in pixels, head motion left out; at frame ``t`` it is ``profile[t] * field``.
-    head : ``float64 (T, 4)``: shift x, shift y (pixels), rotation (radians), growth, about ``centre``.
-    centre : ``(2,)``.
-    onset, apex, offset, blink : 0-based frames or ``None``.
-    fps, amplitude : frames a second; pixels of a 128-pixel face.
-    amplitude_pixels : the amplitude in pixels of the frames.
-    emotion, action_units, identity : as in the annotations.
+    landmarks : numpy.ndarray of float32
+        ``float32 (T, 68, 2)``, exact positions in frame pixels, head motion and blink included.
+    profile : numpy.ndarray of float64
+        ``float64 (T,)``, intensity of the expression, 1 at the apex only.
+    field : numpy.ndarray
+        ``float16 (H, W, 2)``, x then y: displacement at the apex of what each pixel shows while the face is neutral, in
+        pixels, head motion left out; at frame ``t`` it is ``profile[t] * field``.
+    head : numpy.ndarray of float64
+        ``float64 (T, 4)``: shift x, shift y (pixels), rotation (radians), growth, about ``centre``.
+    centre : numpy.ndarray of float64
+        ``(2,)``.
+    onset, apex, offset, blink : int or None
+        0-based frames or ``None``.
+    fps, amplitude : float
+        Frames a second; pixels of a 128-pixel face.
+    amplitude_pixels : float
+        The amplitude in pixels of the frames.
+    emotion, action_units, identity : str
+        As in the annotations.
     """
 
     landmarks: NDArray[np.float32]
@@ -99,7 +108,8 @@ class Synthetic(Folder):
 
     Parameters
     ----------
-    root : the folder that ``fleeting synth`` wrote.
+    root : str or pathlib.Path
+        The folder that ``fleeting synth`` wrote.
 
     Raises
     ------

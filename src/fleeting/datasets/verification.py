@@ -28,9 +28,12 @@ class Count:
 
     Attributes
     ----------
-    name : of the class or the subject.
-    found : clips that can be used.
-    known : clips in the complete set; ``None`` where nobody has published it.
+    name : str
+        Of the class or the subject.
+    found : int
+        Clips that can be used.
+    known : int or None
+        Clips in the complete set; ``None`` where nobody has published it.
     """
 
     name: str
@@ -44,15 +47,24 @@ class Verification:
 
     Attributes
     ----------
-    dataset, title : the data set.
-    layout : where its parts were found.
-    n_clips, n_known : usable clips; clips of the complete set, or ``None``.
-    emotions : clips by class, the known classes first.
-    subjects : clips by subject.
-    absent_subjects : known subjects without a usable clip.
-    missing_clips, missing_frames, unknown_folders : names of the clips and folders; the problems say more.
-    discrepancies : sentences on what differs from the known counts.
-    problems : everything that was noticed, each with its remedy.
+    dataset, title : str
+        The data set.
+    layout : dict of str to str
+        Where its parts were found.
+    n_clips, n_known : int and int or None
+        Usable clips; clips of the complete set, or ``None``.
+    emotions : tuple of Count
+        Clips by class, the known classes first.
+    subjects : tuple of Count
+        Clips by subject.
+    absent_subjects : tuple of str
+        Known subjects without a usable clip.
+    missing_clips, missing_frames, unknown_folders : tuple of str
+        Names of the clips and folders; the problems say more.
+    discrepancies : tuple of str
+        Sentences on what differs from the known counts.
+    problems : tuple of Problem
+        Everything that was noticed, each with its remedy.
     """
 
     dataset: str

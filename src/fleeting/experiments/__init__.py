@@ -1,14 +1,14 @@
 """Experiments: what is run on what, unit by unit, into a run folder that survives kills."""
 
 from fleeting.experiments.aggregate import aggregate
-from fleeting.experiments.collection import Collection, Conducted, PlannedRun
+from fleeting.experiments.collection import Collection, CompletedRun, PlannedRun
 from fleeting.experiments.config import ExperimentConfig, Unit
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import RunFolder, load_models
 from fleeting.experiments.runner import (
-    Begun,
     Observer,
-    Prepared,
+    PreparedData,
+    StartedRun,
     begin,
     evaluate,
     prepare_clips,
@@ -18,19 +18,20 @@ from fleeting.experiments.runner import (
 from fleeting.experiments.selection import Candidate, Selection
 from fleeting.experiments.sweep import Grid, plan_sweep, run_sweep
 from fleeting.experiments.unit import UnitJob, run_unit
+from fleeting.renamed import renamed_names
 
 __all__ = [
-    "Begun",
     "Candidate",
     "Collection",
-    "Conducted",
+    "CompletedRun",
     "ExperimentConfig",
     "Grid",
     "Observer",
     "PlannedRun",
-    "Prepared",
+    "PreparedData",
     "RunFolder",
     "Selection",
+    "StartedRun",
     "Unit",
     "UnitJob",
     "aggregate",
@@ -46,3 +47,12 @@ __all__ = [
     "train_on_all",
     "versions",
 ]
+
+__getattr__ = renamed_names(
+    __name__,
+    {
+        "Prepared": "PreparedData",
+        "Begun": "StartedRun",
+        "Conducted": "CompletedRun",
+    },
+)

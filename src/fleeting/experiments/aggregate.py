@@ -38,12 +38,15 @@ def aggregate(run: RunFolder, *, allow_partial: bool = False) -> dict[str, Any]:
 
     Parameters
     ----------
-    run : the run folder.
-    allow_partial : score what is finished, and say so in the summary.
+    run : RunFolder
+        The run folder.
+    allow_partial : bool, optional
+        Score what is finished, and say so in the summary.
 
     Returns
     -------
-    The content of ``summary.json``.
+    dict of str to object
+        The content of ``summary.json``.
 
     Raises
     ------

@@ -21,8 +21,9 @@ from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
-from fleeting.experiments.runner import Begun, Observer, Prepared, begin, prepare_clips, run_units
+from fleeting.experiments.runner import Observer, PreparedData, StartedRun, begin, prepare_clips, run_units
 from fleeting.files import write_csv, write_json
+from fleeting.renamed import renamed_argument
 from fleeting.training.device import device_for
 
 if TYPE_CHECKING:
@@ -37,9 +38,12 @@ class PlannedRun:
 
     Parameters
     ----------
-    name : its folder under ``runs/``.
-    what : one sentence about it.
-    config : what is run.
+    name : str
+        Its folder under ``runs/``.
+    what : str
+        One sentence about it.
+    config : ExperimentConfig
+        What is run.
     """
 
     name: str
@@ -48,12 +52,13 @@ class PlannedRun:
 
 
 @dataclass
-class Conducted:
+class CompletedRun:
     """What came of a planned run.
 
     Attributes
     ----------
-    failed : why units failed (a training that diverged), by key.
+    failed : dict of str to str
+        Why units failed (a training that diverged), by key.
     """
 
     planned: PlannedRun
@@ -86,7 +91,8 @@ class Collection:
 
     Parameters
     ----------
-    path : the folder; new, empty, or of the same collection.
+    path : str or os.PathLike
+        The folder; new, empty, or of the same collection.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -121,21 +127,23 @@ class Collection:
                 "the same to resume it"
             )
 
+    @renamed_argument("store", "cache")
     def conduct(
         self,
         planned: Sequence[PlannedRun],
         *,
         jobs: int | None = 1,
-        store: str | os.PathLike[str] | None = None,
+        cache: str | os.PathLike[str] | None = None,
         observer: Observer | None = None,
-    ) -> dict[str, Conducted]:
+    ) -> dict[str, CompletedRun]:
         """Run everything that is not finished yet, units of all runs side by side, and score each run.
 
         A unit that fails does not end the others; its run is scored without it and says so.
 
         Returns
         -------
-        What came of each run, by name.
+        dict of str to CompletedRun
+            What came of each run, by name.
 
         Raises
         ------
@@ -145,24 +153,24 @@ class Collection:
         observer = observer or Observer()
         for plan in planned:
             device_for(plan.config.training, plan.config.device)
-        shared: dict[tuple[Any, ...], Prepared] = {}
-        begun: dict[str, Begun] = {}
+        shared: dict[tuple[Any, ...], PreparedData] = {}
+        begun: dict[str, StartedRun] = {}
         for plan in planned:
             config = plan.config
-            key = (config.data, config.fitted_scheme, config.classes, config.recipe)
+            key = (config.data, config.effective_scheme, config.classes, config.recipe)
             if key not in shared:
-                shared[key] = prepare_clips(config, store=store, jobs=jobs, observer=observer)
+                shared[key] = prepare_clips(config, cache=cache, jobs=jobs, observer=observer)
             begun[plan.name] = begin(
                 config, self.path / "runs" / plan.name, prepared=shared[key], observer=observer, samples=False
             )
         todo = [job for one in begun.values() for job in one.todo]
         n_units = sum(one.n_units for one in begun.values())
         failed = run_units(todo, n_units, jobs, observer, keep_going=True)
-        conducted: dict[str, Conducted] = {}
+        conducted: dict[str, CompletedRun] = {}
         for plan in planned:
             one = begun[plan.name]
             mine = {job.key: failed[job.key] for job in one.todo if job.key in failed}
-            conducted[plan.name] = Conducted(plan, one.run, one.n_units, mine)
+            conducted[plan.name] = CompletedRun(plan, one.run, one.n_units, mine)
             if conducted[plan.name].finished:
                 aggregate(one.run, allow_partial=True)
         return conducted

@@ -20,20 +20,31 @@ class ExperimentConfig(BaseModel):
 
     Parameters
     ----------
-    data : data sets as ``KIND:PATH``; several make a composite.
-    scheme : label scheme that names the clips' emotions (:func:`fleeting.datasets.list_schemes`); ``None`` takes the
+    data : tuple of str, optional
+        Data sets as ``KIND:PATH``; several make a composite.
+    scheme : str or None, optional
+        Label scheme that names the clips' emotions (:func:`fleeting.datasets.list_schemes`); ``None`` takes the
         protocol's, and keeps the data sets' own labels if it has none.
-    recipe : how a clip becomes a sequence.
-    model, model_options : a name of :func:`fleeting.models.list_models`, and its own options.
-    training : optimiser, epochs and so on; its ``motion`` follows the recipe's.
-    protocol, protocol_options : how the clips are split: a name of :func:`fleeting.protocols.list_protocols`, and its
-        options, such as ``{"folds": 5, "seed": 0}``.
-    classes : emotions to keep, in order; ``None`` for all that occur.
-    seeds : each fold is trained once for each.
-    selection : what each unit chooses on an inner split of its training side; ``None`` to choose nothing, which is to
-        take the weights after the last epoch.
-    watch : record the test clips' loss, accuracy and answers after each epoch. It is only shown, never used to choose.
-    device : ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    recipe : Recipe
+        How a clip becomes a sequence.
+    model, model_options : str and dict of str to object, optional
+        A name of :func:`fleeting.models.list_models`, and its own options.
+    training : TrainingConfig
+        Optimiser, epochs and so on; its ``motion`` follows the recipe's.
+    protocol, protocol_options : str and dict of str to object, optional
+        How the clips are split: a name of :func:`fleeting.protocols.list_protocols`, and its options, such as
+        ``{"folds": 5, "seed": 0}``.
+    classes : tuple of str or None, optional
+        Emotions to keep, in order; ``None`` for all that occur.
+    seeds : tuple of int, optional
+        Each fold is trained once for each.
+    selection : Selection or None, optional
+        What each unit chooses on an inner split of its training side; ``None`` to choose nothing, which is to take the
+        weights after the last epoch.
+    watch : bool, optional
+        Record the test clips' loss, accuracy and answers after each epoch. It is only shown, never used to choose.
+    device : str, optional
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,17 +69,17 @@ class ExperimentConfig(BaseModel):
         return recipe_from_dict(value) if isinstance(value, dict) else value
 
     @property
-    def fitted_training(self) -> TrainingConfig:
+    def effective_training(self) -> TrainingConfig:
         """The training with the recipe's motion, which is the one that counts."""
         return self.training.model_copy(update={"motion": self.recipe.motion})
 
     @property
-    def fitted_scheme(self) -> str | None:
+    def effective_scheme(self) -> str | None:
         """The scheme that counts: the one that was given, else the protocol's."""
         return self.scheme or create_protocol(self.protocol, **self.protocol_options).scheme
 
     @property
-    def epochs_a_unit(self) -> int:
+    def epochs_per_unit(self) -> int:
         """Epochs of all trainings of a unit together, at the most."""
         return self.training.epochs * (1 if self.selection is None else 1 + self.selection.trainings)
 

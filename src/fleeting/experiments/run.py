@@ -27,7 +27,8 @@ class RunFolder:
 
     Parameters
     ----------
-    path : the folder; it need not exist yet.
+    path : str or os.PathLike
+        The folder; it need not exist yet.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

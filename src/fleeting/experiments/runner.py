@@ -23,11 +23,12 @@ from fleeting.experiments.config import ExperimentConfig, Unit, unit_key
 from fleeting.experiments.machine import machine, versions
 from fleeting.experiments.run import FORMAT, RunFolder
 from fleeting.experiments.selection import nothing_chosen
-from fleeting.experiments.unit import Lesson, OnEpoch, Side, UnitJob, fit, run_unit
+from fleeting.experiments.unit import FoldSide, OnEpoch, TrainingJob, UnitJob, fit, run_unit
 from fleeting.files import write_atomic, write_csv
 from fleeting.models import create_model, model_info
 from fleeting.parallel import Progress, map_jobs, resolve_jobs
 from fleeting.protocols import create_protocol, folds_of, split_notes
+from fleeting.renamed import renamed_argument
 from fleeting.sequences import Recipe, SequenceSet, prepare
 from fleeting.training import keep_memory
 from fleeting.training.device import device_for, resolve_device
@@ -49,11 +50,15 @@ class Observer:
 
     Parameters
     ----------
-    stage : called with one sentence when a stage begins.
-    preprocessing : called with clips done and all clips.
-    epoch : called with a unit's key and the record of each epoch; a record with the key ``warning`` is a sentence
-        about a run that has stopped learning.
-    units : called with units done and all units.
+    stage : callable or None, optional
+        Called with one sentence when a stage begins.
+    preprocessing : Progress or None, optional
+        Called with clips done and all clips.
+    epoch : OnEpoch or None, optional
+        Called with a unit's key and the record of each epoch; a record with the key ``warning`` is a sentence about a
+        run that has stopped learning.
+    units : Progress or None, optional
+        Called with units done and all units.
     """
 
     stage: Callable[[str], None] | None = None
@@ -68,16 +73,21 @@ class Observer:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedData:
     """The sequences that an experiment works on.
 
     Attributes
     ----------
-    sequences : of all clips that are used.
-    classes : in order.
-    skipped : ``dataset, subject, clip, reason`` of the others.
-    notes : what was wrong with the data sets without costing a clip.
-    synthetic : of each data set, whether its people do not exist.
+    sequences : SequenceSet
+        Of all clips that are used.
+    classes : tuple of str
+        In order.
+    skipped : list of tuple of (str, str, str, str)
+        ``dataset, subject, clip, reason`` of the others.
+    notes : list of str
+        What was wrong with the data sets without costing a clip.
+    synthetic : tuple of bool
+        Of each data set, whether its people do not exist.
     """
 
     sequences: SequenceSet
@@ -87,14 +97,15 @@ class Prepared:
     synthetic: tuple[bool, ...] = ()
 
 
+@renamed_argument("store", "cache")
 def prepare_clips(
     config: ExperimentConfig,
     *,
     clips: Sequence[Clip] | None = None,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     jobs: int | None = 1,
     observer: Observer | None = None,
-) -> Prepared:
+) -> PreparedData:
     """Load the clips of a configuration, keep those of its classes, and make their sequences.
 
     Raises
@@ -118,7 +129,7 @@ def prepare_clips(
             else:
                 notes.append(f"{problem}.")
     clips = list(clips)
-    scheme = config.fitted_scheme
+    scheme = config.effective_scheme
     if scheme is not None:
         dropped = len(left_out(clips, scheme))
         clips = list(apply_scheme(clips, scheme))
@@ -144,7 +155,7 @@ def prepare_clips(
             found = sorted({str(clip.emotion) for clip in clips if clip.emotion})
             raise UsageError(f"no clip is labelled {', '.join(absent)}; the labels found are: {', '.join(found)}")
     observer.say(f"Preparing {len(labelled)} sequences")
-    sequences = prepare(labelled, config.recipe, root=store, jobs=jobs, progress=observer.preprocessing)
+    sequences = prepare(labelled, config.recipe, root=cache, jobs=jobs, progress=observer.preprocessing)
     if not sequences.clips:
         reasons = "; ".join(item.reason for item in sequences.skipped[:2])
         raise FleetingError(f"none of the {len(labelled)} clips could become a sequence. The first reasons: {reasons}")
@@ -154,7 +165,7 @@ def prepare_clips(
             f"the clips that are left show one class only ({', '.join(classes)}); recognition needs at least two"
         )
     skipped += [(s.clip.dataset, s.clip.subject, s.clip.name, s.reason) for s in sequences.skipped]
-    return Prepared(sequences, classes, skipped, notes, synthetic)
+    return PreparedData(sequences, classes, skipped, notes, synthetic)
 
 
 def _shape(recipe: Recipe, n_classes: int) -> dict[str, int]:
@@ -167,13 +178,14 @@ def _shape(recipe: Recipe, n_classes: int) -> dict[str, int]:
     }
 
 
+@renamed_argument("store", "cache")
 def evaluate(
     config: ExperimentConfig,
     out: str | os.PathLike[str],
     *,
     clips: Sequence[Clip] | None = None,
     jobs: int | None = 1,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
     samples: bool = True,
 ) -> RunFolder:
@@ -181,18 +193,26 @@ def evaluate(
 
     Parameters
     ----------
-    config : what is run.
-    out : the run folder. Asking again for the same run resumes it.
-    clips : the clips, if they do not come from ``config.data``.
-    jobs : processes for preprocessing and for units, one thread each; 0 or ``None`` for one a core, for units on CUDA
-        up to four, which share the card. It does not change the result.
-    store : root of the sequence store; see :func:`fleeting.sequences.store.default_store`.
-    observer : what is told of the progress.
-    samples : write a few film strips into the run folder for the report. They show faces.
+    config : ExperimentConfig
+        What is run.
+    out : str or os.PathLike
+        The run folder. Asking again for the same run resumes it.
+    clips : sequence or None, optional
+        The clips, if they do not come from ``config.data``.
+    jobs : int or None, optional
+        Processes for preprocessing and for units, one thread each; 0 or ``None`` for one per core, for units on CUDA up
+        to four, which share the card. It does not change the result.
+    cache : str or os.PathLike or None, optional
+        Root of the sequence cache; see :func:`fleeting.sequences.cache.default_cache`.
+    observer : Observer or None, optional
+        What is told of the progress.
+    samples : bool, optional
+        Write a few film strips into the run folder for the report. They show faces.
 
     Returns
     -------
-    RunFolder with ``results.csv`` and ``summary.json``; :func:`fleeting.reports.render_report` makes the page.
+    RunFolder
+        RunFolder with ``results.csv`` and ``summary.json``; :func:`fleeting.reports.render_report` makes the page.
 
     Raises
     ------
@@ -202,21 +222,24 @@ def evaluate(
         If the protocol breaks its promise of subject independence.
     """
     observer = observer or Observer()
-    begun = begin(config, out, clips=clips, jobs=jobs, store=store, observer=observer, samples=samples)
+    begun = begin(config, out, clips=clips, jobs=jobs, cache=cache, observer=observer, samples=samples)
     run_units(begun.todo, begun.n_units, jobs, observer)
     aggregate(begun.run)
     return begun.run
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartedRun:
     """A run whose sequences, folds and ``run.json`` stand, and what is left to do.
 
     Attributes
     ----------
-    run : its folder.
-    todo : the units that are not finished; :func:`run_units` takes those of several runs together.
-    n_units : all units.
+    run : RunFolder
+        Its folder.
+    todo : list of UnitJob
+        The units that are not finished; :func:`run_units` takes those of several runs together.
+    n_units : int
+        All units.
     """
 
     run: RunFolder
@@ -224,17 +247,18 @@ class Begun:
     n_units: int
 
 
+@renamed_argument("store", "cache")
 def begin(
     config: ExperimentConfig,
     out: str | os.PathLike[str],
     *,
     clips: Sequence[Clip] | None = None,
-    prepared: Prepared | None = None,
+    prepared: PreparedData | None = None,
     jobs: int | None = 1,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
     samples: bool = True,
-) -> Begun:
+) -> StartedRun:
     """Do everything of :func:`evaluate` that comes before training; same parameters, same errors.
 
     ``prepared`` spares the preparation when runs share data, classes and recipe.
@@ -249,7 +273,7 @@ def begin(
             f"protocol {protocol.name!r} never looks at test clips before training has ended, so they cannot be watched; "
             "leave --watch out, or watch under another protocol, such as subject-kfold"
         )
-    prepared = prepared or prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
+    prepared = prepared or prepare_clips(config, clips=clips, cache=cache, jobs=jobs, observer=observer)
     sequences, classes = prepared.sequences, prepared.classes
     table = sequences.table()
     folds = folds_of(protocol, table)
@@ -268,9 +292,9 @@ def begin(
         "config": {
             "data": list(config.data),
             "synthetic": list(prepared.synthetic),
-            "scheme": config.fitted_scheme,
+            "scheme": config.effective_scheme,
             "recipe": config.recipe.model_dump(mode="json"),
-            "recipe_hash": sequences.store.folder.name,
+            "recipe_hash": sequences.cache.folder.name,
             "model": {
                 "name": config.model,
                 "options": config.model_options,
@@ -279,7 +303,7 @@ def begin(
                 "n_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
                 "published": _published(config),
             },
-            "training": config.fitted_training.model_dump(mode="json"),
+            "training": config.effective_training.model_dump(mode="json"),
             "protocol": protocol.describe(),
             "seeds": list(config.seeds),
             "device": config.device,
@@ -300,7 +324,7 @@ def begin(
     if samples:
         _write_samples(run, sequences)
     todo = [_job(config, prepared, shape, run, unit) for unit in units if run.finished(unit.key) is None]
-    return Begun(run, todo, len(units))
+    return StartedRun(run, todo, len(units))
 
 
 def _source(config: ExperimentConfig) -> dict[str, str]:
@@ -320,9 +344,9 @@ def _unit(
 ) -> Unit:
     labels = sequences.labels()
     content = {
-        "recipe": sequences.store.folder.name,
+        "recipe": sequences.cache.folder.name,
         "model": [config.model, config.model_options, *_source(config).values()],
-        "training": config.fitted_training.model_dump(mode="json"),
+        "training": config.effective_training.model_dump(mode="json"),
         "classes": classes,
         "device": config.device,
         "watch": config.watch,
@@ -342,20 +366,22 @@ def _unit(
     )
 
 
-def _job(config: ExperimentConfig, prepared: Prepared, shape: dict[str, int], run: RunFolder, unit: Unit) -> UnitJob:
+def _job(
+    config: ExperimentConfig, prepared: PreparedData, shape: dict[str, int], run: RunFolder, unit: Unit
+) -> UnitJob:
     sequences = prepared.sequences
     paths, labels = sequences.paths(), sequences.labels()
 
-    def side(positions: tuple[int, ...]) -> Side:
+    def side(positions: tuple[int, ...]) -> FoldSide:
         clips = [sequences.clips[i] for i in positions]
-        return Side(
+        return FoldSide(
             tuple(paths[i] for i in positions),
             tuple(str(labels[i]) for i in positions),
             tuple((clip.dataset, clip.subject, clip.name) for clip in clips),
         )
 
     test = side(unit.test)
-    lesson = Lesson(
+    training_job = TrainingJob(
         key=unit.key,
         seed=unit.seed,
         folder=run.unit_folder(unit.key),
@@ -364,7 +390,7 @@ def _job(config: ExperimentConfig, prepared: Prepared, shape: dict[str, int], ru
         model=config.model,
         shape=shape,
         model_options=config.model_options,
-        training=config.fitted_training,
+        training=config.effective_training,
         recipe=config.recipe.model_dump(mode="json"),
         selection=config.selection,
         device=config.device,
@@ -376,7 +402,7 @@ def _job(config: ExperimentConfig, prepared: Prepared, shape: dict[str, int], ru
             "test_subjects": test.subjects(),
         },
     )
-    return UnitJob(unit.fold, lesson, test, watch=config.watch)
+    return UnitJob(unit.fold, training_job, test, watch=config.watch)
 
 
 def _published(config: ExperimentConfig) -> list[dict[str, Any]]:
@@ -400,7 +426,7 @@ def _typical_fps(clips: Sequence[Clip]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def _notes(config: ExperimentConfig, prepared: Prepared) -> list[str]:
+def _notes(config: ExperimentConfig, prepared: PreparedData) -> list[str]:
     sequences = prepared.sequences
     notes = config.recipe.describe()
     sources = Counter(info.get("apex_source", "") for info in sequences.infos)
@@ -525,15 +551,21 @@ def run_units(
 
     Parameters
     ----------
-    todo : units that are not finished.
-    n_units : all units, for the progress.
-    jobs : processes, one thread each; 0 or ``None`` for one a core, on CUDA for up to four, which share the card.
-    observer : what is told of the progress.
-    keep_going : return what failed instead of raising.
+    todo : sequence
+        Units that are not finished.
+    n_units : int
+        All units, for the progress.
+    jobs : int or None, optional
+        Processes, one thread each; 0 or ``None`` for one per core, on CUDA for up to four, which share the card.
+    observer : Observer or None, optional
+        What is told of the progress.
+    keep_going : bool, optional
+        Return what failed instead of raising.
 
     Returns
     -------
-    Why units failed, by key; empty if none did.
+    dict of str to str
+        Why units failed, by key; empty if none did.
 
     Raises
     ------
@@ -571,34 +603,38 @@ def run_units(
 
 
 def _processes(todo: Sequence[UnitJob], jobs: int | None) -> int:
-    if not jobs and any(resolve_device(device).type == "cuda" for device in {job.lesson.device for job in todo}):
+    if not jobs and any(resolve_device(device).type == "cuda" for device in {job.training_job.device for job in todo}):
         return UNITS_A_CARD
     return resolve_jobs(jobs)
 
 
+@renamed_argument("store", "cache")
 def train_on_all(
     config: ExperimentConfig,
     out: str | os.PathLike[str],
     *,
     clips: Sequence[Clip] | None = None,
     jobs: int | None = 1,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
 ) -> Path:
     """Train one model on every clip, for use on recordings outside the data set; nothing is tested.
 
     Parameters
     ----------
-    config : as for :func:`evaluate`; its protocol is not used, its first seed is.
-    out : folder for ``model.safetensors``, ``config.json`` and ``history.csv``.
+    config : ExperimentConfig
+        As for :func:`evaluate`; its protocol is not used, its first seed is.
+    out : str or os.PathLike
+        Folder for ``model.safetensors``, ``config.json`` and ``history.csv``.
 
     Returns
     -------
-    The folder.
+    pathlib.Path
+        The folder.
     """
     observer = observer or Observer()
     device_for(config.training, config.device)
-    prepared = prepare_clips(config, clips=clips, store=store, jobs=jobs, observer=observer)
+    prepared = prepare_clips(config, clips=clips, cache=cache, jobs=jobs, observer=observer)
     sequences = prepared.sequences
     folder = Path(out)
     if (folder / "run.json").exists():
@@ -607,5 +643,5 @@ def train_on_all(
     unit = Unit("all", 0, config.seeds[0], everything, ())
     job = _job(config, prepared, _shape(config.recipe, len(prepared.classes)), RunFolder(folder), unit)
     observer.say(f"Training on {len(sequences)} clips")
-    fit(replace(job.lesson, folder=folder), observer.epoch)
+    fit(replace(job.training_job, folder=folder), observer.epoch)
     return folder

@@ -1,7 +1,7 @@
 """Choosing epochs and hyper-parameters without looking at test clips: on an inner split of the training side, by people.
 
-What chooses sees a :class:`~fleeting.experiments.unit.Lesson`, which holds the clips of the training side and no others.
-So no choice can depend on a test clip, whatever the network or the protocol.
+What chooses sees a :class:`~fleeting.experiments.unit.TrainingJob`, which holds the clips of the training side and no
+others. So no choice can depend on a test clip, whatever the network or the protocol.
 """
 
 from __future__ import annotations
@@ -35,11 +35,15 @@ class Selection(BaseModel):
 
     Parameters
     ----------
-    epochs : choose after how many epochs to stop; those of the training are the most.
-    grid : values to choose from by field, such as ``{"training.learning_rate": (0.001, 0.0001)}``; ``model.X`` is an
+    epochs : bool, optional
+        Choose after how many epochs to stop; those of the training are the most.
+    grid : dict of str to tuple of object, optional
+        Values to choose from by field, such as ``{"training.learning_rate": (0.001, 0.0001)}``; ``model.X`` is an
         option of the network. All combinations are candidates.
-    metric : what is made large: ``"uf1"``, ``"uar"`` or ``"accuracy"``.
-    folds : of the inner split (``subject-kfold``, seeded by the unit's seed).
+    metric : {"uf1", "uar", "accuracy"}, optional
+        What is made large: ``"uf1"``, ``"uar"`` or ``"accuracy"``.
+    folds : int, optional
+        Of the inner split (``subject-kfold``, seeded by the unit's seed).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -115,9 +119,12 @@ class Candidate:
 
     Attributes
     ----------
-    point : values by field.
-    epoch : the best one, or ``None`` if epochs were not chosen.
-    score : of the pooled answers on the inner folds, at that epoch.
+    point : dict of str to object
+        Values by field.
+    epoch : int or None
+        The best one, or ``None`` if epochs were not chosen.
+    score : float
+        Of the pooled answers on the inner folds, at that epoch.
     """
 
     point: dict[str, Any]
@@ -161,12 +168,15 @@ def best_epoch(
 
     Parameters
     ----------
-    answers : ``(epochs, n)`` classes that were answered after each epoch.
-    truth : ``(n,)``.
+    answers : numpy.ndarray
+        ``(epochs, n)`` classes that were answered after each epoch.
+    truth : numpy.ndarray
+        ``(n,)``.
 
     Returns
     -------
-    Number of the epoch, from 1, and its score.
+    tuple of (int, float)
+        Number of the epoch, from 1, and its score.
     """
     from fleeting.metrics.scores import METRICS
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from fleeting.errors import UsageError
 from fleeting.experiments.aggregate import METRICS
-from fleeting.experiments.collection import Collection, Conducted, PlannedRun
+from fleeting.experiments.collection import Collection, CompletedRun, PlannedRun
 from fleeting.experiments.config import ExperimentConfig, content_key
 from fleeting.experiments.runner import Observer
 from fleeting.experiments.selection import by_owner
 from fleeting.metrics import score_all
+from fleeting.renamed import renamed_argument
 from fleeting.sequences import recipe_from_dict
 from fleeting.training import TrainingConfig
 
@@ -31,9 +32,11 @@ class Grid:
 
     Parameters
     ----------
-    fields : values by field, such as ``{"training.learning_rate": (0.01, 0.001), "model.dropout": (0.3, 0.5)}``. A field
-        is ``recipe.X``, ``training.X``, ``model.X`` (an option of the network) or ``protocol.X``.
-    title : heading on the page.
+    fields : mapping
+        Values by field, such as ``{"training.learning_rate": (0.01, 0.001), "model.dropout": (0.3, 0.5)}``. A field is
+        ``recipe.X``, ``training.X``, ``model.X`` (an option of the network) or ``protocol.X``.
+    title : str, optional
+        Heading on the page.
     """
 
     fields: Mapping[str, Sequence[Any]]
@@ -90,6 +93,7 @@ def plan_sweep(config: ExperimentConfig, grids: Sequence[Grid]) -> dict[str, tup
     return planned
 
 
+@renamed_argument("store", "cache")
 def run_sweep(
     config: ExperimentConfig,
     grids: Sequence[Grid],
@@ -98,21 +102,25 @@ def run_sweep(
     title: str = "Sweep",
     paper: str = "",
     jobs: int | None = 1,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Run an experiment over grids, and write a table and a plot for each; asking again resumes it.
 
     Parameters
     ----------
-    config : what stays the same.
-    grids : what varies.
-    out : the sweep's folder; :func:`fleeting.reports.render_report` makes its page.
+    config : ExperimentConfig
+        What stays the same.
+    grids : sequence
+        What varies.
+    out : str or os.PathLike
+        The sweep's folder; :func:`fleeting.reports.render_report` makes its page.
 
     Returns
     -------
-    One table a grid: the fields, then accuracy, UF1 and UAR pooled over folds with intervals over subjects, the
-    majority-class accuracy, and how many trainings collapsed.
+    dict of str to pandas.DataFrame
+        One table per grid: the fields, then accuracy, UF1 and UAR pooled over folds with intervals over subjects, the
+        majority-class accuracy, and how many trainings collapsed.
     """
     import pandas as pd
 
@@ -126,7 +134,7 @@ def run_sweep(
     )
     planned = plan_sweep(config, grids)
     unique = {run.name: run for _, _, run in planned.values()}
-    done = collection.conduct(list(unique.values()), jobs=jobs, store=store, observer=observer)
+    done = collection.conduct(list(unique.values()), jobs=jobs, cache=cache, observer=observer)
     tables: dict[str, pd.DataFrame] = {}
     sections: list[dict[str, Any]] = []
     for number, grid in enumerate(grids):
@@ -167,7 +175,7 @@ def run_sweep(
     return tables
 
 
-def _outcome(conducted: Conducted) -> dict[str, Any]:
+def _outcome(conducted: CompletedRun) -> dict[str, Any]:
     if not conducted.finished:
         return {"status": "failed"}
     predictions = conducted.run.predictions(allow_partial=True)

@@ -30,12 +30,13 @@ OnEpoch = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
-class Side:
+class FoldSide:
     """The clips of one side of a fold; none of it is pixels.
 
     Parameters
     ----------
-    paths, labels, rows : the sequence file, the label and the ``dataset, subject, clip`` of each.
+    paths, labels, rows : tuple of pathlib.Path and tuple of str and tuple of tuple of (str, str, str)
+        The sequence file, the label and the ``dataset, subject, clip`` of each.
     """
 
     paths: tuple[Path, ...]
@@ -45,10 +46,10 @@ class Side:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def take(self, positions: Iterable[int]) -> Side:
+    def take(self, positions: Iterable[int]) -> FoldSide:
         """The clips at some positions."""
         chosen = [int(i) for i in positions]
-        return Side(*(tuple(values[i] for i in chosen) for values in (self.paths, self.labels, self.rows)))  # type: ignore[arg-type]
+        return FoldSide(*(tuple(values[i] for i in chosen) for values in (self.paths, self.labels, self.rows)))  # type: ignore[arg-type]
 
     def sequences(self) -> SequenceFiles:
         """Their sequences, read when they are asked for."""
@@ -57,7 +58,7 @@ class Side:
         return SequenceFiles(self.paths)
 
     def table(self) -> pd.DataFrame:
-        """A row a clip, as protocols read it."""
+        """A row per clip, as protocols read it."""
         table = pd.DataFrame(self.rows, columns=["dataset", "subject", "clip"])
         table["emotion"] = self.labels
         return table
@@ -68,13 +69,13 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingJob:
     """All that decides a trained model: the training side, and how it is learnt from. No test clip is in it."""
 
     key: str
     seed: int
     folder: Path
-    side: Side
+    side: FoldSide
     classes: tuple[str, ...]
     model: str
     shape: dict[str, int]
@@ -92,40 +93,44 @@ class UnitJob:
 
     Parameters
     ----------
-    fold : number of the fold.
-    lesson : what is trained.
-    test : the clips that are predicted when training has ended.
-    watch : show how the test clips fare after each epoch. What is seen goes into ``history.csv`` and ``watched.csv`` and
+    fold : int
+        Number of the fold.
+    training_job : TrainingJob
+        What is trained.
+    test : FoldSide
+        The clips that are predicted when training has ended.
+    watch : bool, optional
+        Show how the test clips fare after each epoch. What is seen goes into ``history.csv`` and ``watched.csv`` and
         nowhere else.
     """
 
     fold: int
-    lesson: Lesson
-    test: Side
+    training_job: TrainingJob
+    test: FoldSide
     watch: bool = False
 
     @property
     def key(self) -> str:
         """Of the unit."""
-        return self.lesson.key
+        return self.training_job.key
 
     @property
     def cost(self) -> int:
         """Samples that pass through the network in training, more or less."""
-        trainings = 1 if self.lesson.selection is None else 1 + self.lesson.selection.trainings
-        return len(self.lesson.side) * self.lesson.training.epochs * trainings
+        trainings = 1 if self.training_job.selection is None else 1 + self.training_job.selection.trainings
+        return len(self.training_job.side) * self.training_job.training.epochs * trainings
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a lesson, and from what."""
+    """What was chosen for a training_job, and from what."""
 
     training: TrainingConfig
     model_options: dict[str, Any]
     described: dict[str, Any]
 
 
-def choose(lesson: Lesson, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> Choice:
+def choose(training_job: TrainingJob, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> Choice:
     """Choose epochs and hyper-parameters on inner folds of the training side.
 
     Raises
@@ -133,40 +138,42 @@ def choose(lesson: Lesson, on_epoch: Callable[[dict[str, Any]], None] | None = N
     UsageError
         If the training side cannot be split by people, or the network has no epochs to choose from.
     """
-    rule = lesson.selection
+    rule = training_job.selection
     if rule is None:
         return Choice(
-            lesson.training, lesson.model_options, {"sentence": nothing_chosen(lesson.training), "chosen": {}}
+            training_job.training,
+            training_job.model_options,
+            {"sentence": nothing_chosen(training_job.training), "chosen": {}},
         )
-    protocol = create_protocol(INNER, folds=rule.folds, seed=lesson.seed)
-    folds = folds_of(protocol, lesson.side.table())
+    protocol = create_protocol(INNER, folds=rule.folds, seed=training_job.seed)
+    folds = folds_of(protocol, training_job.side.table())
     candidates = []
     for point in rule.points():
-        training, options = changed(lesson.training, lesson.model_options, point)
-        tried = replace(lesson, training=training, model_options=options)
+        training, options = changed(training_job.training, training_job.model_options, point)
+        tried = replace(training_job, training=training, model_options=options)
         answers, truth = [], []
         for fold in folds:
-            held_out = lesson.side.take(fold.test)
-            inner = replace(tried, side=lesson.side.take(fold.train))
+            held_out = training_job.side.take(fold.test)
+            inner = replace(tried, side=training_job.side.take(fold.train))
             with warnings.catch_warnings():
                 # A candidate that collapses loses by its score.
                 warnings.simplefilter("ignore", CollapseWarning)
                 result = _train(inner, held_out if rule.epochs else None, on_epoch)
             if rule.epochs and not len(result.watched):
                 raise UsageError(
-                    f"{lesson.model} is fitted at once and has no epochs to choose from; choose model.OPTION"
+                    f"{training_job.model} is fitted at once and has no epochs to choose from; choose model.OPTION"
                 )
             answers.append(
                 result.watched if rule.epochs else result.predict_proba(held_out.sequences()).argmax(axis=1)[None]
             )
-            truth.append(_codes(held_out, lesson.classes))
+            truth.append(_codes(held_out, training_job.classes))
         # A fold of fewer epochs than others does not occur: what diverges raises.
         epoch, score = best_epoch(
-            np.concatenate(answers, axis=1), np.concatenate(truth), len(lesson.classes), rule.metric
+            np.concatenate(answers, axis=1), np.concatenate(truth), len(training_job.classes), rule.metric
         )
         candidates.append(Candidate(point, epoch if rule.epochs else None, score))
     best = max(candidates, key=lambda candidate: candidate.score)
-    training, options = changed(lesson.training, lesson.model_options, best.point)
+    training, options = changed(training_job.training, training_job.model_options, best.point)
     if best.epoch is not None:
         training = training.model_copy(update={"epochs": best.epoch})
     chosen = best.describe()
@@ -176,38 +183,40 @@ def choose(lesson: Lesson, on_epoch: Callable[[dict[str, Any]], None] | None = N
         "metric": rule.metric,
         "score": chosen["score"],
         "candidates": [candidate.describe() for candidate in candidates],
-        "inner_folds": [lesson.side.take(fold.test).subjects() for fold in folds],
+        "inner_folds": [training_job.side.take(fold.test).subjects() for fold in folds],
     }
     return Choice(training, options, described)
 
 
-def _codes(side: Side, classes: tuple[str, ...]) -> NDArray[np.int64]:
+def _codes(side: FoldSide, classes: tuple[str, ...]) -> NDArray[np.int64]:
     return np.array([classes.index(label) for label in side.labels], dtype=np.int64)
 
 
-def _train(lesson: Lesson, watched: Side | None, on_epoch: Callable[[dict[str, Any]], None] | None) -> TrainingResult:
+def _train(
+    training_job: TrainingJob, watched: FoldSide | None, on_epoch: Callable[[dict[str, Any]], None] | None
+) -> TrainingResult:
     import torch
 
     from fleeting.models import create_model
     from fleeting.training import train
 
     torch.set_num_threads(1)
-    model = create_model(lesson.model, seed=lesson.seed, **lesson.shape, **lesson.model_options)
+    model = create_model(training_job.model, seed=training_job.seed, **training_job.shape, **training_job.model_options)
     return train(
         model,
-        lesson.side.sequences(),
-        np.array(lesson.side.labels),
-        lesson.training,
-        classes=lesson.classes,
-        seed=lesson.seed,
-        device=lesson.device,
+        training_job.side.sequences(),
+        np.array(training_job.side.labels),
+        training_job.training,
+        classes=training_job.classes,
+        seed=training_job.seed,
+        device=training_job.device,
         validation=None if watched is None else (watched.sequences(), np.array(watched.labels)),
         on_epoch=on_epoch,
     )
 
 
 def fit(
-    lesson: Lesson, on_epoch: OnEpoch | None = None, *, watched: Side | None = None
+    training_job: TrainingJob, on_epoch: OnEpoch | None = None, *, watched: FoldSide | None = None
 ) -> tuple[TrainingResult, dict[str, Any]]:
     """Choose what is to be chosen, train, and write model, configuration and history.
 
@@ -216,11 +225,13 @@ def fit(
 
     Parameters
     ----------
-    watched : clips whose answers after each epoch are written down. They decide nothing.
+    watched : FoldSide or None, optional
+        Clips whose answers after each epoch are written down. They decide nothing.
 
     Returns
     -------
-    The training's result, and what was chosen.
+    tuple of (TrainingResult, dict of str to object)
+        The training's result, and what was chosen.
     """
     from fleeting.training import save_model
 
@@ -231,18 +242,23 @@ def fit(
         nonlocal count
         count += 1
         if on_epoch is not None:
-            on_epoch(lesson.key, record | {"epoch": count})
+            on_epoch(training_job.key, record | {"epoch": count})
 
-    choice = choose(lesson, None if on_epoch is None else counted)
-    lesson = replace(lesson, training=choice.training, model_options=choice.model_options)
-    result = _train(lesson, watched, None if on_epoch is None else counted)
-    save_model(lesson.folder, result, recipe=lesson.recipe, extra={**lesson.extra, "selection": choice.described})
-    write_csv(lesson.folder / "history.csv", result.history)
+    choice = choose(training_job, None if on_epoch is None else counted)
+    training_job = replace(training_job, training=choice.training, model_options=choice.model_options)
+    result = _train(training_job, watched, None if on_epoch is None else counted)
+    save_model(
+        training_job.folder,
+        result,
+        recipe=training_job.recipe,
+        extra={**training_job.extra, "selection": choice.described},
+    )
+    write_csv(training_job.folder / "history.csv", result.history)
     if watched is not None:
-        names = np.array(lesson.classes)
+        names = np.array(training_job.classes)
         table = pd.DataFrame({"/".join(row): names[result.watched[:, i]] for i, row in enumerate(watched.rows)})
         table.insert(0, "epoch", np.arange(1, len(result.watched) + 1))
-        write_csv(lesson.folder / "watched.csv", table)
+        write_csv(training_job.folder / "watched.csv", table)
     return result, choice.described
 
 
@@ -251,26 +267,27 @@ def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
 
     Returns
     -------
-    The content of ``unit.json``.
+    dict of str to object
+        The content of ``unit.json``.
     """
     start = time.perf_counter()
-    lesson, test = job.lesson, job.test
-    result, selection = fit(lesson, on_epoch, watched=test if job.watch else None)
+    training_job, test = job.training_job, job.test
+    result, selection = fit(training_job, on_epoch, watched=test if job.watch else None)
     probabilities = result.predict_proba(test.sequences())
     table = pd.DataFrame(test.rows, columns=["dataset", "subject", "clip"])
     table["label"] = test.labels
-    table["prediction"] = np.array(lesson.classes)[probabilities.argmax(axis=1)]
-    for column, name in enumerate(lesson.classes):
+    table["prediction"] = np.array(training_job.classes)[probabilities.argmax(axis=1)]
+    for column, name in enumerate(training_job.classes):
         table[f"p_{name}"] = probabilities[:, column].round(6)
-    write_csv(lesson.folder / "predictions.csv", table)
-    majority = majority_accuracy(lesson.side.labels, test.labels)
+    write_csv(training_job.folder / "predictions.csv", table)
+    majority = majority_accuracy(training_job.side.labels, test.labels)
     done = {
         "key": job.key,
         "fold": job.fold,
-        "seed": lesson.seed,
-        "n_train": len(lesson.side),
+        "seed": training_job.seed,
+        "n_train": len(training_job.side),
         "n_test": len(test),
-        "train_subjects": lesson.side.subjects(),
+        "train_subjects": training_job.side.subjects(),
         "test_subjects": test.subjects(),
         "selection": selection,
         "watched": job.watch,
@@ -286,5 +303,5 @@ def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - start, 3),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_json(lesson.folder / "unit.json", done)
+    write_json(training_job.folder / "unit.json", done)
     return done

@@ -1,4 +1,4 @@
-"""Faces: detection, 68 landmarks, alignment by one transform a clip, masks of the regions that matter."""
+"""Faces: detection, 68 landmarks, alignment by one transform per clip, masks of the regions that matter."""
 
 from fleeting.faces.alignment import Alignment, Reference, eye_angle, find_reference
 from fleeting.faces.detector import Box, FaceDetector, default_detector, detect_landmarks, landmark_file

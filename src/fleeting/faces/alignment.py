@@ -1,4 +1,4 @@
-"""One similarity transform a clip.
+"""One similarity transform per clip.
 
 dlib's landmarks move by half a pixel from frame to frame, as much as a micro-expression does. So the face is found
 once, on a reference frame, and the same transform is applied to every frame: it cannot invent motion, and it is
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fleeting.clips import FrameSource
 
-# Looking at every frame of an hour would take hours; evenly spread looks find any face worth analysing.
+# Looking at every frame of an hour would take hours; evenly spread looks find any face worth analyzing.
 MAX_LOOKS = 400
 # Frame pixels between two samples of a warp; at 2 every second pixel would be skipped, and noise would alias.
 MAX_STEP = 1.5
@@ -34,10 +34,14 @@ class Alignment:
 
     Parameters
     ----------
-    centre : centre of the crop in frame pixels, x then y.
-    angle : in-plane rotation of the face in radians; positive when the eye on the image's right is lower.
-    crop : width and height of the crop in frame pixels, before scaling.
-    width, height : size of the result in pixels.
+    centre : tuple of (float, float)
+        Centre of the crop in frame pixels, x then y.
+    angle : float
+        In-plane rotation of the face in radians; positive when the eye on the image's right is lower.
+    crop : tuple of (float, float)
+        Width and height of the crop in frame pixels, before scaling.
+    width, height : int
+        Size of the result in pixels.
     """
 
     centre: tuple[float, float]
@@ -60,11 +64,15 @@ class Alignment:
 
         Parameters
         ----------
-        landmarks : ``(68, 2)`` in frame pixels.
-        height, width : size of the result.
-        margin : added on each side of the landmarks' box, as a share of its longer side. The box spans jaw to
-            brows, so some margin keeps raised brows inside.
-        angle : rotation of the face in radians; that of the eyes' centres if not given.
+        landmarks : numpy.ndarray of float64
+            ``(68, 2)`` in frame pixels.
+        height, width : int
+            Size of the result.
+        margin : float, optional
+            Added on each side of the landmarks' box, as a share of its longer side. The box spans jaw to brows, so some
+            margin keeps raised brows inside.
+        angle : float or None, optional
+            Rotation of the face in radians; that of the eyes' centres if not given.
         """
         points = np.asarray(landmarks, dtype=np.float64)
         if points.shape != (68, 2) or not np.isfinite(points).all():
@@ -89,8 +97,10 @@ class Alignment:
 
         Parameters
         ----------
-        angle : rotation of the face in radians.
-        size : width and height of the frame; the result is as large as the turned frame needs.
+        angle : float
+            Rotation of the face in radians.
+        size : tuple of (int, int)
+            Width and height of the frame; the result is as large as the turned frame needs.
         """
         c, s = abs(np.cos(angle)), abs(np.sin(angle))
         width, height = round(size[0] * c + size[1] * s), round(size[0] * s + size[1] * c)
@@ -132,8 +142,10 @@ class Alignment:
 
         Parameters
         ----------
-        image : ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
-        grey : make an RGB frame grey; only the part that is seen is converted.
+        image : numpy.ndarray of uint8
+            ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
+        grey : bool, optional
+            Make an RGB frame grey; only the part that is seen is converted.
         """
         import cv2
 
@@ -172,8 +184,10 @@ def eye_angle(landmarks: NDArray[np.float64], *, corners: bool = False) -> float
 
     Parameters
     ----------
-    landmarks : ``(68, 2)``.
-    corners : go by the eyes' four corners instead of all twelve points; lids that close move the points between.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)``.
+    corners : bool, optional
+        Go by the eyes' four corners instead of all twelve points; lids that close move the points between.
     """
     points = np.asarray(landmarks, dtype=np.float64)
     right, left = (points[[36, 39]], points[[42, 45]]) if corners else (points[36:42], points[42:48])
@@ -192,10 +206,14 @@ class Reference:
 
     Attributes
     ----------
-    index : 0-based frame index.
-    landmarks : ``(68, 2)`` in pixels of that frame.
-    looked_at : frames that were searched until the face was found.
-    image : the frame, ``uint8`` RGB.
+    index : int
+        0-based frame index.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` in pixels of that frame.
+    looked_at : int
+        Frames that were searched until the face was found.
+    image : numpy.ndarray of uint8
+        The frame, ``uint8`` RGB.
     """
 
     index: int
@@ -218,9 +236,12 @@ def find_reference(
 
     Parameters
     ----------
-    frames : the clip's frames.
-    start : the frame that should be the reference, usually the onset.
-    name : what the error message calls the clip.
+    frames : FrameSource
+        The clip's frames.
+    start : int, optional
+        The frame that should be the reference, usually the onset.
+    name : object, optional
+        What the error message calls the clip.
 
     Raises
     ------

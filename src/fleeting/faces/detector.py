@@ -58,7 +58,7 @@ class Box(NamedTuple):
 def landmark_file(path: str | os.PathLike[str] | None = None) -> Path:
     """The 68-point predictor: ``path``, else ``$FLEETING_LANDMARKS``, else the one that was installed with us.
 
-    The installed file is checked against its known SHA-256, once a process.
+    The installed file is checked against its known SHA-256, once per process.
 
     Raises
     ------
@@ -101,9 +101,11 @@ class FaceDetector:
 
     Parameters
     ----------
-    landmarks : path of another 68-point predictor; see :func:`landmark_file`.
-    boxes : landmarks are averaged over this many slightly moved boxes; 5 leave about half of the jitter of one, and 20
-        a third (``benchmarks/faces.py``).
+    landmarks : str or os.PathLike or None, optional
+        Path of another 68-point predictor; see :func:`landmark_file`.
+    boxes : int, optional
+        Landmarks are averaged over this many slightly moved boxes; 5 leave about half of the jitter of one, and 20 a
+        third (``benchmarks/faces.py``).
     """
 
     def __init__(self, landmarks: str | os.PathLike[str] | None = None, boxes: int = 5) -> None:
@@ -137,7 +139,8 @@ class FaceDetector:
 
         Parameters
         ----------
-        image : ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
+        image : numpy.ndarray of uint8
+            ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
         """
         grey = _grey(image)
         longest = max(grey.shape)
@@ -158,7 +161,8 @@ class FaceDetector:
 
         Parameters
         ----------
-        image : ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
+        image : numpy.ndarray of uint8
+            ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
         """
         grey = _grey(image)
         found = self._search_at(grey, _GLANCE_SIDE) if max(grey.shape) > _SMALL_SIDE else []
@@ -185,12 +189,15 @@ class FaceDetector:
 
         Parameters
         ----------
-        image : ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
-        box : the face; the largest one found if not given.
+        image : numpy.ndarray of uint8
+            ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)``.
+        box : Box or None, optional
+            The face; the largest one found if not given.
 
         Returns
         -------
-        float64 array of shape ``(68, 2)``, x then y, in iBUG 300-W order.
+        numpy.ndarray of float64 or None
+            float64 array of shape ``(68, 2)``, x then y, in iBUG 300-W order.
         """
         grey = _grey(image)
         box = box or self.largest(grey)

@@ -37,14 +37,19 @@ def face_mask(
 
     Parameters
     ----------
-    landmarks : ``(68, 2)`` in pixels of the image.
-    shape : height and width of the mask.
-    forehead : how far the hull reaches above the brows, in inter-ocular distances.
-    eyes : keep the eyes in.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` in pixels of the image.
+    shape : tuple of (int, int)
+        Height and width of the mask.
+    forehead : float, optional
+        How far the hull reaches above the brows, in inter-ocular distances.
+    eyes : bool, optional
+        Keep the eyes in.
 
     Returns
     -------
-    bool array of shape ``shape``.
+    numpy.ndarray of bool
+        bool array of shape ``shape``.
     """
     import cv2
 
@@ -70,14 +75,19 @@ def fill_eyes(
 
     Parameters
     ----------
-    image : ``uint8`` ``(H, W)`` or ``(H, W, 3)``; it is left as it is.
-    landmarks : ``(68, 2)`` in pixels of the image.
-    level : grey level of the cover.
-    grow : size of the polygons about their centres; 1 is the lids' edge.
+    image : numpy.ndarray of uint8
+        ``uint8`` ``(H, W)`` or ``(H, W, 3)``; it is left as it is.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` in pixels of the image.
+    level : int, optional
+        Grey level of the cover.
+    grow : float, optional
+        Size of the polygons about their centres; 1 is the lids' edge.
 
     Returns
     -------
-    A copy of the image, covered.
+    numpy.ndarray of uint8
+        A copy of the image, covered.
     """
     import cv2
 
@@ -102,11 +112,16 @@ def region_box(
 
     Parameters
     ----------
-    landmarks : ``(68, 2)`` in pixels of the image.
-    region : ``"right-eye"``, ``"left-eye"`` (each with its brow), ``"eyes"`` or ``"mouth"``.
-    shape : height and width of the image.
-    margin : added on each side, in inter-ocular distances; a mouth that smiles grows by about a tenth.
-    aspect : grow the box to this width divided by height, as far as the image goes.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` in pixels of the image.
+    region : str
+        ``"right-eye"``, ``"left-eye"`` (each with its brow), ``"eyes"`` or ``"mouth"``.
+    shape : tuple of (int, int)
+        Height and width of the image.
+    margin : float, optional
+        Added on each side, in inter-ocular distances; a mouth that smiles grows by about a tenth.
+    aspect : float or None, optional
+        Grow the box to this width divided by height, as far as the image goes.
 
     Raises
     ------

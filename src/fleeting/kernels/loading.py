@@ -49,8 +49,10 @@ class Status:
 
     Attributes
     ----------
-    name : the instruction set, or ``None`` for plain PyTorch.
-    reason : why, in words for a person.
+    name : str or None
+        The instruction set, or ``None`` for plain PyTorch.
+    reason : str
+        Why, in words for a person.
     """
 
     name: str | None

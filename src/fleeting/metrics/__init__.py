@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
+from fleeting.metrics.bootstrap import Interval, bootstrap_interval
 from fleeting.metrics.challenge_log import challenge_classes, read_challenge_log, write_challenge_log
 from fleeting.metrics.comparison import compare_methods
 from fleeting.metrics.composite import composite_scores, fold_means
-from fleeting.metrics.intervals import Interval, bootstrap_interval
 from fleeting.metrics.paired import PairedTest, paired_permutation_test
 from fleeting.metrics.scores import (
     METRICS,

@@ -15,7 +15,7 @@ import pandas as pd
 
 from fleeting.errors import FleetingError, UsageError
 from fleeting.files import write_text
-from fleeting.metrics.intervals import check_predictions
+from fleeting.metrics.bootstrap import check_predictions
 
 if TYPE_CHECKING:
     import os
@@ -43,13 +43,16 @@ def write_challenge_log(path: str | os.PathLike[str], table: pd.DataFrame) -> Pa
 
     Parameters
     ----------
-    path : file to write; it is written whole or not at all.
-    table : predictions with the columns ``dataset, subject, clip, label, prediction``, each clip once; labels and
+    path : str or os.PathLike
+        File to write; it is written whole or not at all.
+    table : pandas.DataFrame
+        Predictions with the columns ``dataset, subject, clip, label, prediction``, each clip once; labels and
         predictions are among :func:`challenge_classes`.
 
     Returns
     -------
-    The path.
+    pathlib.Path
+        The path.
 
     Raises
     ------
@@ -73,8 +76,8 @@ def write_challenge_log(path: str | os.PathLike[str], table: pd.DataFrame) -> Pa
             )
         if (dataset, subject, clip) in seen:
             raise UsageError(
-                f"clip {dataset}/{subject}/{clip} is answered more than once; a challenge log holds one answer a clip: give "
-                "the predictions of one seed"
+                f"clip {dataset}/{subject}/{clip} is answered more than once; a challenge log holds one answer per clip: "
+                "give the predictions of one seed"
             )
         seen.add((dataset, subject, clip))
         folder = _PREFIX.get(dataset, "") + subject
@@ -103,12 +106,14 @@ def read_challenge_log(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    path : the log.
+    path : str or os.PathLike
+        The log.
 
     Returns
     -------
-    pandas.DataFrame with the columns ``dataset, subject, clip, label, prediction``, one row an answer, in the order of the
-    file; subjects and classes are called as everywhere else in this package.
+    pandas.DataFrame
+        Pandas.DataFrame with the columns ``dataset, subject, clip, label, prediction``, one row an answer, in the order
+        of the file; subjects and classes are called as everywhere else in this package.
 
     Raises
     ------

@@ -33,17 +33,21 @@ def compare_methods(
 
     Parameters
     ----------
-    tables : predictions by the method's name, as :func:`composite_scores` and
+    tables : mapping
+        Predictions by the method's name, as :func:`composite_scores` and
         :func:`~fleeting.metrics.paired_permutation_test` take them.
-    classes : the classes of the task; by default all that occur in any table.
-    n, seed : exchanges of the paired test, and the seed of all that is drawn.
+    classes : sequence or None, optional
+        The classes of the task; by default all that occur in any table.
+    n, seed : int, optional
+        Exchanges of the paired test, and the seed of all that is drawn.
 
     Returns
     -------
-    pandas.DataFrame with a row for each method and part: ``method``, the columns of :func:`composite_scores`, and for
-    ``uf1`` and ``uar`` ``<metric>_difference`` (method minus the first), its interval ``<metric>_difference_low`` and
-    ``_high``, and ``<metric>_p``, two-sided. They are NaN for the first. P-values are those of single comparisons: they are
-    not corrected for their number.
+    pandas.DataFrame
+        Pandas.DataFrame with a row for each method and part: ``method``, the columns of :func:`composite_scores`, and
+        for ``uf1`` and ``uar`` ``<metric>_difference`` (method minus the first), its interval
+        ``<metric>_difference_low`` and ``_high``, and ``<metric>_p``, two-sided. They are NaN for the first. P-values
+        are those of single comparisons: they are not corrected for their number.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fleeting.metrics.intervals import check_predictions
+from fleeting.metrics.bootstrap import check_predictions
 from fleeting.metrics.scores import METRICS, confusion_matrix
 from fleeting.metrics.summary import score_all
 
@@ -36,12 +36,15 @@ def fold_means(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dic
 
     Parameters
     ----------
-    table : predictions, with the columns ``label, prediction``, ``fold`` and, where there are several, ``seed``.
-    classes : the classes of the task.
+    table : pandas.DataFrame
+        Predictions, with the columns ``label, prediction``, ``fold`` and, where there are several, ``seed``.
+    classes : sequence or None, optional
+        The classes of the task.
 
     Returns
     -------
-    dict with ``uf1_fold_mean``, ``uar_fold_mean`` and ``accuracy_fold_mean``; NaN if the table has no folds.
+    dict of str to float
+        Dict with ``uf1_fold_mean``, ``uar_fold_mean`` and ``accuracy_fold_mean``; NaN if the table has no folds.
     """
     by = [name for name in ("fold", "seed") if name in table.columns]
     if "fold" not in by:
@@ -72,17 +75,21 @@ def composite_scores(
 
     Parameters
     ----------
-    table : predictions, one row an answer, with the columns ``subject, label, prediction`` and, where there are
-        several, ``dataset``; also ``clip``, ``fold`` and ``seed`` if it has them.
-    classes : the classes of the task; a class that a data set neither shows nor is answered in it is left out there.
-    n, level, seed : of the bootstrap over subjects (:func:`~fleeting.metrics.bootstrap_interval`); for a data set, over its
-        own subjects.
+    table : pandas.DataFrame
+        Predictions, one row an answer, with the columns ``subject, label, prediction`` and, where there are several,
+        ``dataset``; also ``clip``, ``fold`` and ``seed`` if it has them.
+    classes : sequence or None, optional
+        The classes of the task; a class that a data set neither shows nor is answered in it is left out there.
+    n, level, seed : int and float, optional
+        Of the bootstrap over subjects (:func:`~fleeting.metrics.bootstrap_interval`); for a data set, over its own
+        subjects.
 
     Returns
     -------
-    pandas.DataFrame with the columns :data:`COMPOSITE_COLUMNS`: a row of ``scope`` ``full``, then one of ``scope``
-    ``dataset`` for each data set, sorted. ``<metric>_fold_mean`` are those of :func:`fold_means`; without folds they are
-    NaN. ``n_answers`` exceeds ``n_clips`` where several seeds answered.
+    pandas.DataFrame
+        Pandas.DataFrame with the columns :data:`COMPOSITE_COLUMNS`: a row of ``scope`` ``full``, then one of ``scope``
+        ``dataset`` for each data set, sorted. ``<metric>_fold_mean`` are those of :func:`fold_means`; without folds
+        they are NaN. ``n_answers`` exceeds ``n_clips`` where several seeds answered.
 
     Raises
     ------

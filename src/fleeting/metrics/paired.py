@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fleeting.errors import UsageError, unknown_choice
-from fleeting.metrics.intervals import check_predictions, subject_confusions
+from fleeting.metrics.bootstrap import check_predictions, subject_confusions
 from fleeting.metrics.scores import METRICS, as_labels, class_names
 
 __all__ = ["PairedTest", "paired_permutation_test"]
@@ -27,15 +27,24 @@ class PairedTest:
 
     Parameters
     ----------
-    metric : what was compared.
-    first, second : the metric of each, pooled.
-    difference : ``first - second``.
-    p_value : two-sided, in (0, 1].
-    low, high : ends of the bootstrap interval of the difference; NaN with one subject.
-    level : its probability, such as 0.95.
-    n_subjects, n_clips : what both answered.
-    n_permutations : swaps that were tried, or all there are if ``exact``.
-    exact : whether all swaps were enumerated.
+    metric : str
+        What was compared.
+    first, second : float
+        The metric of each, pooled.
+    difference : float
+        ``first - second``.
+    p_value : float
+        Two-sided, in (0, 1].
+    low, high : float
+        Ends of the bootstrap interval of the difference; NaN with one subject.
+    level : float
+        Its probability, such as 0.95.
+    n_subjects, n_clips : int
+        What both answered.
+    n_permutations : int
+        Swaps that were tried, or all there are if ``exact``.
+    exact : bool
+        Whether all swaps were enumerated.
     """
 
     metric: str
@@ -79,13 +88,19 @@ def paired_permutation_test(
 
     Parameters
     ----------
-    first, second : predictions, one row an answer, with the columns ``subject, clip, label, prediction`` and, if they have
-        one, ``dataset``. Both must answer the same clips, each as often.
-    metric : ``uf1``, ``uar`` or ``accuracy``.
-    n : exchanges drawn.
-    seed : same tables and seed, same result.
-    classes : classes to score; by default all that occur in either table.
-    n_bootstrap, level : resamples and probability of the interval.
+    first, second : pandas.DataFrame
+        Predictions, one row an answer, with the columns ``subject, clip, label, prediction`` and, if they have one,
+        ``dataset``. Both must answer the same clips, each as often.
+    metric : str, optional
+        ``uf1``, ``uar`` or ``accuracy``.
+    n : int, optional
+        Exchanges drawn.
+    seed : int, optional
+        Same tables and seed, same result.
+    classes : sequence or None, optional
+        Classes to score; by default all that occur in either table.
+    n_bootstrap, level : int and float, optional
+        Resamples and probability of the interval.
 
     Raises
     ------

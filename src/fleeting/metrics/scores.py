@@ -65,12 +65,15 @@ def confusion_matrix(y_true: Labels, y_pred: Labels, classes: Sequence[str] | No
 
     Parameters
     ----------
-    y_true, y_pred : labels, one a clip.
-    classes : names in the order of rows and columns; by default all that occur, sorted.
+    y_true, y_pred : Labels
+        Labels, one per clip.
+    classes : sequence or None, optional
+        Names in the order of rows and columns; by default all that occur, sorted.
 
     Returns
     -------
-    int64 array ``(n_classes, n_classes)``.
+    numpy.ndarray of int64
+        int64 array ``(n_classes, n_classes)``.
 
     Raises
     ------
@@ -138,13 +141,16 @@ def uf1(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) ->
 
     Parameters
     ----------
-    y_true, y_pred : labels, one a clip.
-    classes : classes to average over; by default all that occur in truth or prediction.
+    y_true, y_pred : Labels
+        Labels, one per clip.
+    classes : sequence or None, optional
+        Classes to average over; by default all that occur in truth or prediction.
 
     Returns
     -------
-    Value in ``[0, 1]``. A class that no clip shows but that was answered scores 0. A class that was neither
-    shown nor answered has no F1 (0/0) and is left out of the mean, so a fold without it is not punished.
+    float
+        Value in ``[0, 1]``. A class that no clip shows but that was answered scores 0. A class that was neither shown
+        nor answered has no F1 (0/0) and is left out of the mean, so a fold without it is not punished.
 
     Examples
     --------
@@ -160,12 +166,15 @@ def uar(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) ->
 
     Parameters
     ----------
-    y_true, y_pred : labels, one a clip.
-    classes : known classes; one that no clip shows has no recall and is left out of the mean.
+    y_true, y_pred : Labels
+        Labels, one per clip.
+    classes : sequence or None, optional
+        Known classes; one that no clip shows has no recall and is left out of the mean.
 
     Returns
     -------
-    Value in ``[0, 1]``; chance is one over the number of classes, whatever their sizes.
+    float
+        Value in ``[0, 1]``; chance is one over the number of classes, whatever their sizes.
 
     Examples
     --------
@@ -182,8 +191,10 @@ def majority_accuracy(y_train: Labels, y_test: Labels) -> Majority:
 
     Parameters
     ----------
-    y_train : labels to learn the commonest class from; of several, the first in the alphabet.
-    y_test : labels to score it on.
+    y_train : Labels
+        Labels to learn the commonest class from; of several, the first in the alphabet.
+    y_test : Labels
+        Labels to score it on.
 
     Examples
     --------

@@ -57,8 +57,10 @@ class SpottingScore:
 
     Attributes
     ----------
-    micro, macro : pooled counts of each kind.
-    matches : ``(video, annotated, spotted)`` of each true positive.
+    micro, macro : SpottingCount
+        Pooled counts of each kind.
+    matches : tuple of tuple of (str, Event, Event)
+        ``(video, annotated, spotted)`` of each true positive.
     """
 
     micro: SpottingCount
@@ -131,12 +133,15 @@ def match_intervals(
 
     Parameters
     ----------
-    annotated, spotted : ``(first, last)`` frames of one video.
-    least : the overlap that a pair needs, in ``(0, 1]``.
+    annotated, spotted : sequence
+        ``(first, last)`` frames of one video.
+    least : float, optional
+        The overlap that a pair needs, in ``(0, 1]``.
 
     Returns
     -------
-    ``(position in annotated, position in spotted)``, in order of the annotated ones.
+    list of tuple of (int, int)
+        ``(position in annotated, position in spotted)``, in order of the annotated ones.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -161,8 +166,10 @@ def score_spotting(annotated: Events, spotted: Events, least: float = LEAST_IOU)
 
     Parameters
     ----------
-    annotated, spotted : video -> its events.
-    least : intersection over union that a match needs.
+    annotated, spotted : Events
+        Video -> its events.
+    least : float, optional
+        Intersection over union that a match needs.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from fleeting.metrics.intervals import bootstrap_interval, check_predictions
+from fleeting.metrics.bootstrap import bootstrap_interval, check_predictions
 from fleeting.metrics.scores import METRICS, Labels, confusion_matrix, majority_accuracy
 
 __all__ = ["score_all", "scores_by"]
@@ -27,17 +27,21 @@ def score_all(
 
     Parameters
     ----------
-    table : predictions, one row a clip, with the columns ``label, prediction`` (for intervals also
-        ``subject``).
-    classes : the classes of the task, in order.
-    y_train : labels trained on; gives ``majority_class`` and ``majority_accuracy``.
-    intervals : whether to add ``<metric>_low`` and ``<metric>_high``; see
-        :func:`~fleeting.metrics.bootstrap_interval` for ``n``, ``level`` and ``seed``.
+    table : pandas.DataFrame
+        Predictions, one row per clip, with the columns ``label, prediction`` (for intervals also ``subject``).
+    classes : sequence or None, optional
+        The classes of the task, in order.
+    y_train : Labels or None, optional
+        Labels trained on; gives ``majority_class`` and ``majority_accuracy``.
+    intervals : bool, optional
+        Whether to add ``<metric>_low`` and ``<metric>_high``; see :func:`~fleeting.metrics.bootstrap_interval` for
+        ``n``, ``level`` and ``seed``.
 
     Returns
     -------
-    dict with ``n, accuracy, uf1, uar`` and, where asked for, intervals (NaN where they have no meaning) and
-    majority.
+    dict of str to object
+        Dict with ``n, accuracy, uf1, uar`` and, where asked for, intervals (NaN where they have no meaning) and
+        majority.
 
     Examples
     --------
@@ -64,9 +68,12 @@ def scores_by(table: pd.DataFrame, column: str, classes: Sequence[str] | None = 
 
     Parameters
     ----------
-    table : predictions, one row a clip.
-    column : what to split by, such as ``"dataset"``.
-    classes : the classes of the task.
+    table : pandas.DataFrame
+        Predictions, one row per clip.
+    column : str
+        What to split by, such as ``"dataset"``.
+    classes : sequence or None, optional
+        The classes of the task.
     """
     check_predictions(table, [column])
     return {str(name): score_all(part, classes) for name, part in table.groupby(column, sort=True)}

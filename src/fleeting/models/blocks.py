@@ -154,14 +154,19 @@ def conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm,
 
     Parameters
     ----------
-    x : ``(N, C, T, H, W)``.
-    conv : stride 1, zero padding given as numbers, the same all around.
-    norm : in training its variance is taken as ``E[r^2] - E[r]^2``, as Keras does.
-    pool : without padding.
+    x : torch.Tensor
+        ``(N, C, T, H, W)``.
+    conv : Conv3d
+        Stride 1, zero padding given as numbers, the same all around.
+    norm : BatchNorm
+        In training its variance is taken as ``E[r^2] - E[r]^2``, as Keras does.
+    pool : nn.MaxPool3d
+        Without padding.
 
     Returns
     -------
-    ``(N, filters, T // pool, H // pool, W // pool)`` of the convolution's ``(T, H, W)``.
+    torch.Tensor
+        ``(N, filters, T // pool, H // pool, W // pool)`` of the convolution's ``(T, H, W)``.
     """
     assert conv.bias is not None and not isinstance(conv.padding, str)
     watched = _watched(conv, relu, norm, pool)
@@ -190,14 +195,19 @@ def plane_conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: Batc
 
     Parameters
     ----------
-    x : ``(N, C, T, H, W)``.
-    conv : of kernel ``(1, h, w)``, stride 1 and padding ``(0, p, p)``.
-    norm : as there.
-    pool : of kernel and stride ``(1, size, size)``; its padding is ``(0, b, b)``.
+    x : torch.Tensor
+        ``(N, C, T, H, W)``.
+    conv : Conv3d
+        Of kernel ``(1, h, w)``, stride 1 and padding ``(0, p, p)``.
+    norm : BatchNorm
+        As there.
+    pool : nn.MaxPool3d
+        Of kernel and stride ``(1, size, size)``; its padding is ``(0, b, b)``.
 
     Returns
     -------
-    ``(N, filters, T, (H' + 2 * b) // size, (W' + 2 * b) // size)`` of the convolution's ``(T, H', W')``.
+    torch.Tensor
+        ``(N, filters, T, (H' + 2 * b) // size, (W' + 2 * b) // size)`` of the convolution's ``(T, H', W')``.
     """
     assert conv.bias is not None and not isinstance(conv.padding, str)
     (_, size, _), (_, border, _) = pool.kernel_size, pool.padding  # type: ignore[misc]
@@ -257,9 +267,12 @@ class ConvPool(nn.Module):
 
     Parameters
     ----------
-    in_channels, filters : of the convolution, Glorot uniform at first.
-    kernel : ``(T, H, W)``.
-    pool : kernel and stride of the pooling; what is left over is dropped.
+    in_channels, filters : int
+        Of the convolution, Glorot uniform at first.
+    kernel : tuple of (int, int, int)
+        ``(T, H, W)``.
+    pool : int
+        Kernel and stride of the pooling; what is left over is dropped.
     """
 
     def __init__(self, in_channels: int, filters: int, kernel: tuple[int, int, int], pool: int) -> None:

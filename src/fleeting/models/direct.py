@@ -30,10 +30,14 @@ class DirectModel(nn.Module):
 
         Parameters
         ----------
-        x : standardised ``float32`` ``(N, C, T, H, W)``, all training samples, on the CPU. Not to be changed.
-        y : their classes, ``int64`` ``(N,)``. At least two classes occur; others of the model's may not.
-        weights : of each class in the loss, ``(n_classes,)``; 0 for a class that does not occur.
-        seed : for what is random, if anything is.
+        x : torch.Tensor
+            Standardised ``float32`` ``(N, C, T, H, W)``, all training samples, on the CPU. Not to be changed.
+        y : torch.Tensor
+            Their classes, ``int64`` ``(N,)``. At least two classes occur; others of the model's may not.
+        weights : torch.Tensor
+            Of each class in the loss, ``(n_classes,)``; 0 for a class that does not occur.
+        seed : int
+            For what is random, if anything is.
         """
         raise NotImplementedError
 

@@ -84,7 +84,7 @@ class _HashDropout(torch.autograd.Function):
 class Dropout(nn.Dropout):
     """Zeroes a share of the values in training and raises the others to make up for it.
 
-    On a CPU one number a call is drawn from PyTorch's generator and hashed with each value's position, so no mask is
+    On a CPU one number per call is drawn from PyTorch's generator and hashed with each value's position, so no mask is
     kept and ``torch.manual_seed`` decides as usual. Elsewhere it is PyTorch's own.
     """
 

@@ -400,15 +400,22 @@ def norm_pool(
 
     Parameters
     ----------
-    kernels : from :func:`kernels_for`.
-    x : ``float32`` ``(N, C, T, H, W)``.
-    weight, bias : of the convolution, ``(filters, C, t, h, w)`` and ``(filters,)``.
-    gamma, beta, eps : of the normalisation.
-    padding : zeros around time and space; less than the kernel.
+    kernels : Library
+        From :func:`kernels_for`.
+    x : torch.Tensor
+        ``float32`` ``(N, C, T, H, W)``.
+    weight, bias : torch.Tensor
+        Of the convolution, ``(filters, C, t, h, w)`` and ``(filters,)``.
+    gamma, beta, eps : torch.Tensor and float
+        Of the normalisation.
+    padding : int
+        Zeros around time and space; less than the kernel.
 
     Returns
     -------
-    ``(N, filters, T' // 3, H' // 3, W' // 3)``, and the batch's mean and biased variance ``(filters,)`` behind ReLU.
+    tuple of (torch.Tensor, torch.Tensor, torch.Tensor)
+        ``(N, filters, T' // 3, H' // 3, W' // 3)``, and the batch's mean and biased variance ``(filters,)`` behind
+        ReLU.
     """
     result: tuple[Tensor, Tensor, Tensor] = _NormPool.apply(x, weight, bias, gamma, beta, eps, padding, kernels)  # type: ignore[no-untyped-call]
     return result
@@ -454,17 +461,24 @@ def plane_norm_pool(
 
     Parameters
     ----------
-    kernels : from :func:`plane_kernels_for`.
-    x : ``float32`` ``(N, C, T, H, W)``; the gradient stops at the weights.
-    weight, bias : of the convolution, ``(filters, C, 1, h, w)`` and ``(filters,)``.
-    gamma, beta, eps : of the normalisation.
-    padding : zeros around the frames.
-    border : of the pooling, 0 or 1 positions that count for nothing.
+    kernels : Library
+        From :func:`plane_kernels_for`.
+    x : torch.Tensor
+        ``float32`` ``(N, C, T, H, W)``; the gradient stops at the weights.
+    weight, bias : torch.Tensor
+        Of the convolution, ``(filters, C, 1, h, w)`` and ``(filters,)``.
+    gamma, beta, eps : torch.Tensor and float
+        Of the normalisation.
+    padding : int
+        Zeros around the frames.
+    border : int
+        Of the pooling, 0 or 1 positions that count for nothing.
 
     Returns
     -------
-    ``(N, filters, T, (H' + 2 * border) // 3, (W' + 2 * border) // 3)``, and the batch's mean and biased variance
-    ``(filters,)`` behind ReLU.
+    tuple of (torch.Tensor, torch.Tensor, torch.Tensor)
+        ``(N, filters, T, (H' + 2 * border) // 3, (W' + 2 * border) // 3)``, and the batch's mean and biased variance
+        ``(filters,)`` behind ReLU.
     """
     result: tuple[Tensor, Tensor, Tensor] = _PlaneNormPool.apply(  # type: ignore[no-untyped-call]
         x, weight, bias, gamma, beta, eps, padding, border, kernels

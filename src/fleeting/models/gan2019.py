@@ -95,7 +95,9 @@ def off_apexnet(shape: InputShape, *, dropout: float = 0.5) -> OFFApexNet:
 
     Parameters
     ----------
-    shape : sizes that go in and out; at least two channels.
-    dropout : behind both hidden layers.
+    shape : InputShape
+        Sizes that go in and out; at least two channels.
+    dropout : float, optional
+        Behind both hidden layers.
     """
     return OFFApexNet(shape, dropout=dropout)

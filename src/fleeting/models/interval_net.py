@@ -2,7 +2,7 @@
 
 Its input is that of SOFTNet (Liong, See and Chan 2021: flow and optical strain), to both sides of the moment and with
 their change, so that skin that goes and comes back differs from skin that goes. SOFTNet judges each frame by itself; here
-a few temporal convolutions look a second around, which is what tells speech and turns of the head from an expression. It
+a few temporal convolutions look per second around, which is what tells speech and turns of the head from an expression. It
 is no classifier of clips, so it is not in the register of the zoo.
 """
 
@@ -28,8 +28,10 @@ class IntervalNet(nn.Module):
 
     Parameters
     ----------
-    seed : of the first weights; PyTorch's global generator is neither used nor changed.
-    width : features of a moment.
+    seed : int, optional
+        Of the first weights; PyTorch's global generator is neither used nor changed.
+    width : int, optional
+        Features of a moment.
     """
 
     def __init__(self, seed: int = 0, width: int = 48) -> None:

@@ -71,7 +71,9 @@ def modified_micro_exp_stcnn(shape: InputShape, *, dropout: float = 0.3) -> Modi
 
     Parameters
     ----------
-    shape : sizes that go in and out.
-    dropout : share that is dropped, the same in all four places.
+    shape : InputShape
+        Sizes that go in and out.
+    dropout : float, optional
+        Share that is dropped, the same in all four places.
     """
     return ModifiedSTCNN(shape, dropout=dropout)

@@ -100,10 +100,14 @@ def hidden_layers(*widths: int, dropout: float, dense: type[Dense] = Dense, relu
 
     Parameters
     ----------
-    widths : of what comes in, then of each layer.
-    dropout : share that is dropped behind each layer, in [0, 1).
-    dense : the layer, which decides the first weights.
-    relu : without it the layers are linear.
+    widths : int
+        Of what comes in, then of each layer.
+    dropout : float
+        Share that is dropped behind each layer, in [0, 1).
+    dense : type of Dense, optional
+        The layer, which decides the first weights.
+    relu : bool, optional
+        Without it the layers are linear.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
@@ -128,7 +132,7 @@ class BatchNorm(nn.BatchNorm3d):
         assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
         count = input.numel() // input.shape[1]
         if count == 1:
-            # One value a channel is its own mean. PyTorch refuses it; Keras answers beta.
+            # One value per channel is its own mean. PyTorch refuses it; Keras answers beta.
             self.update_statistics(input.detach().reshape(-1), torch.zeros_like(self.running_var))
             return (input - input) * self.weight.view(1, -1, 1, 1, 1) + self.bias.view(1, -1, 1, 1, 1)
         # The tensor is not walked again for the biased variance: PyTorch's update is undone and redone, a channel.
@@ -206,9 +210,12 @@ def require_least(name: str, found: tuple[int, int, int], least: tuple[int, int,
 
     Parameters
     ----------
-    name : of the network.
-    found, least : (frames, height, width).
-    why : what the network does that needs them, as in "it pools twice by 3".
+    name : str
+        Of the network.
+    found, least : tuple of (int, int, int)
+        (frames, height, width).
+    why : str
+        What the network does that needs them, as in "it pools twice by 3".
 
     Raises
     ------

@@ -30,9 +30,12 @@ class LinearSVM(DirectModel):
 
     Parameters
     ----------
-    shape : any; values are flattened.
-    name : in errors.
-    C : how much a sample on the wrong side costs.
+    shape : InputShape
+        Any; values are flattened.
+    name : str
+        In errors.
+    C : float
+        How much a sample on the wrong side costs.
     """
 
     weight: Tensor

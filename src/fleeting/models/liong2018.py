@@ -28,8 +28,10 @@ class BiWOOFSVM(LinearSVM):
 
     Parameters
     ----------
-    shape : any.
-    C : how much a sample on the wrong side costs. The authors' published code ends at the features; 1 is LIBSVM's
+    shape : InputShape
+        Any.
+    C : float, optional
+        How much a sample on the wrong side costs. The authors' published code ends at the features; 1 is LIBSVM's
         default.
     """
 

@@ -123,10 +123,14 @@ def ststnet(shape: InputShape, *, dropout: float = 0.5, padding: int = 1, hidden
 
     Parameters
     ----------
-    shape : sizes that go in and out.
-    dropout : behind the streams' poolings.
-    padding : zeros around the frame. 1 keeps its size; the authors' code has 2, which leaves 5x5 as well.
-    hidden : units of a dense layer with ReLU before the classes. The authors' code has none; others read the paper's 400
+    shape : InputShape
+        Sizes that go in and out.
+    dropout : float, optional
+        Behind the streams' poolings.
+    padding : int, optional
+        Zeros around the frame. 1 keeps its size; the authors' code has 2, which leaves 5x5 as well.
+    hidden : int, optional
+        Units of a dense layer with ReLU before the classes. The authors' code has none; others read the paper's 400
         values as a layer of 400, which makes 162,083 parameters.
     """
     return STSTNet(shape, dropout=dropout, padding=padding, hidden=hidden)

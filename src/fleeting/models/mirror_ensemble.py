@@ -95,16 +95,24 @@ class MirrorEnsemble(DirectModel):
 
     Parameters
     ----------
-    shape : one frame of three channels (u, v, strain), of at least 4 x 4 pixels.
-    members : networks; 0 for the discriminant alone.
-    discriminant : weight of the discriminant's logarithms beside the networks', 0 for the networks alone.
-    epochs, learning_rate, weight_decay, batch_size : of each network's training.
-    filters : of the second convolution.
-    dropout : before the output; half as much after the first pooling.
-    shift : most pixels that a training sample is shifted by.
-    smoothing : share of a label that is spread over all classes.
-    components, shrinkage : of the discriminant: the most principal components, and how far covariances are shrunk, in
-        [0, 1].
+    shape : InputShape
+        One frame of three channels (u, v, strain), of at least 4 x 4 pixels.
+    members : int, optional
+        Networks; 0 for the discriminant alone.
+    discriminant : float, optional
+        Weight of the discriminant's logarithms beside the networks', 0 for the networks alone.
+    epochs, learning_rate, weight_decay, batch_size : int and float, optional
+        Of each network's training.
+    filters : int, optional
+        Of the second convolution.
+    dropout : float, optional
+        Before the output; half as much after the first pooling.
+    shift : int, optional
+        Most pixels that a training sample is shifted by.
+    smoothing : float, optional
+        Share of a label that is spread over all classes.
+    components, shrinkage : int and float, optional
+        Of the discriminant: the most principal components, and how far covariances are shrunk, in [0, 1].
     """
 
     mean: Tensor
@@ -274,11 +282,13 @@ def restored(x: Tensor) -> Tensor:
 
     Parameters
     ----------
-    x : ``(N, 3, 1, H, W)``, each channel up to a shift and a positive factor of its own.
+    x : torch.Tensor
+        ``(N, 3, 1, H, W)``, each channel up to a shift and a positive factor of its own.
 
     Returns
     -------
-    The same shape; a channel that does not vary is 0.
+    torch.Tensor
+        The same shape; a channel that does not vary is 0.
     """
     flat = x.flatten(2)
     values = flat.sort(2).values

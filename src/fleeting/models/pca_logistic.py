@@ -31,11 +31,13 @@ def principal_components(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Parameters
     ----------
-    x : ``float64`` ``(N, D)``.
+    x : torch.Tensor
+        ``float64`` ``(N, D)``.
 
     Returns
     -------
-    ``(D,)``, orthonormal rows ``(K, D)`` with ``K`` at most ``min(N - 1, D)``, and the unbiased variances ``(K,)``.
+    tuple of (torch.Tensor, torch.Tensor, torch.Tensor)
+        ``(D,)``, orthonormal rows ``(K, D)`` with ``K`` at most ``min(N - 1, D)``, and the unbiased variances ``(K,)``.
     """
     mean = x.mean(0)
     centred = x - mean
@@ -70,11 +72,16 @@ class PCALogistic(DirectModel):
 
     Parameters
     ----------
-    shape : any.
-    components : the most principal components that are kept.
-    variance : the share of the variance that is enough, in (0, 1]; as few components as reach it are kept.
-    whiten : scale every component to unit variance, which makes the penalty the same for all.
-    C : inverse strength of the penalty, scikit-learn's default.
+    shape : InputShape
+        Any.
+    components : int, optional
+        The most principal components that are kept.
+    variance : float, optional
+        The share of the variance that is enough, in (0, 1]; as few components as reach it are kept.
+    whiten : bool, optional
+        Scale every component to unit variance, which makes the penalty the same for all.
+    C : float, optional
+        Inverse strength of the penalty, scikit-learn's default.
     """
 
     mean: Tensor

@@ -76,10 +76,14 @@ class STCNN(nn.Module):
 
     Parameters
     ----------
-    shape : at least 17 frames of 5x5 pixels.
-    name : in errors.
-    dropout : behind the pooling and behind the hidden layer.
-    dense : the dense layers, which decides their first weights.
+    shape : InputShape
+        At least 17 frames of 5x5 pixels.
+    name : str
+        In errors.
+    dropout : float
+        Behind the pooling and behind the hidden layer.
+    dense : type of Dense, optional
+        The dense layers, which decides their first weights.
     """
 
     def __init__(self, shape: InputShape, *, name: str, dropout: float, dense: type[Dense] = Dense) -> None:
@@ -176,10 +180,13 @@ def micro_exp_stcnn(shape: InputShape, *, dropout: float = 0.5, dense_initialise
 
     Parameters
     ----------
-    shape : sizes that go in and out.
-    dropout : behind the pooling and behind the hidden layer.
-    dense_initialiser : ``"glorot_uniform"``, as Keras has it if nothing is said, or ``"normal"`` (deviation 0.05) as in
-        the authors' scripts. The convolution is Glorot uniform in both.
+    shape : InputShape
+        Sizes that go in and out.
+    dropout : float, optional
+        Behind the pooling and behind the hidden layer.
+    dense_initialiser : str, optional
+        ``"glorot_uniform"``, as Keras has it if nothing is said, or ``"normal"`` (deviation 0.05) as in the authors'
+        scripts. The convolution is Glorot uniform in both.
     """
     initialisers: dict[str, type[Dense]] = {"glorot_uniform": Dense, "normal": NormalDense}
     if dense_initialiser not in initialisers:
@@ -210,9 +217,12 @@ def micro_exp_fusenet_intermediate(
 
     Parameters
     ----------
-    shape : sizes that go in and out.
-    dropout : behind each pooling and each hidden layer.
-    activation : of the two hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
+    shape : InputShape
+        Sizes that go in and out.
+    dropout : float, optional
+        Behind each pooling and each hidden layer.
+    activation : str, optional
+        Of the two hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
     """
     return IntermediateFuseNet(shape, name="micro_exp_fusenet_intermediate", dropout=dropout, activation=activation)
 
@@ -232,8 +242,11 @@ def micro_exp_fusenet_late(shape: InputShape, *, dropout: float = 0.5, activatio
 
     Parameters
     ----------
-    shape : sizes that go in and out.
-    dropout : behind each pooling and each hidden layer.
-    activation : of the hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
+    shape : InputShape
+        Sizes that go in and out.
+    dropout : float, optional
+        Behind each pooling and each hidden layer.
+    activation : str, optional
+        Of the hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
     """
     return LateFuseNet(shape, name="micro_exp_fusenet_late", dropout=dropout, activation=activation)

@@ -27,9 +27,12 @@ class Score:
 
     Attributes
     ----------
-    data : what it was scored on: the real composite's part (``"full"`` is all of it), or a synthetic one.
-    uf1, uar : mean of the classes' F1 scores and of their recalls, of all folds pooled.
-    source : the paper, or the command that prints the figures.
+    data : str
+        What it was scored on: the real composite's part (``"full"`` is all of it), or a synthetic one.
+    uf1, uar : float
+        Mean of the classes' F1 scores and of their recalls, of all folds pooled.
+    source : str
+        The paper, or the command that prints the figures.
     """
 
     data: str
@@ -44,15 +47,24 @@ class ModelInfo:
 
     Attributes
     ----------
-    name : what :func:`create_model` calls it.
-    summary : one line.
-    paper : where it comes from, with section or table.
-    training : the paper's hyper-parameters, as the fields of :class:`fleeting.training.TrainingConfig`.
-    options : the network's own options with their defaults.
-    sizes : what the paper feeds it: ``n_frames``, ``height``, ``width``.
-    source : hash of the file of a network from outside, by which runs tell its versions apart; ``None`` for ours.
-    recipe : what makes its sequences unless something else is asked for, as on the command line.
-    channels : of its input unless something else is asked for.
+    name : str
+        What :func:`create_model` calls it.
+    summary : str
+        One line.
+    paper : str
+        Where it comes from, with section or table.
+    training : dict of str to object
+        The paper's hyper-parameters, as the fields of :class:`fleeting.training.TrainingConfig`.
+    options : dict of str to object
+        The network's own options with their defaults.
+    sizes : dict of str to int
+        What the paper feeds it: ``n_frames``, ``height``, ``width``.
+    source : str or None
+        Hash of the file of a network from outside, by which runs tell its versions apart; ``None`` for ours.
+    recipe : str
+        What makes its sequences unless something else is asked for, as on the command line.
+    channels : int
+        Of its input unless something else is asked for.
     """
 
     name: str
@@ -108,13 +120,19 @@ def register_model(
 
     Parameters
     ----------
-    name : how :func:`create_model` calls it.
-    paper : the source, with section or table.
-    training : the paper's hyper-parameters, as fields of :class:`fleeting.training.TrainingConfig`. Those of a
+    name : str
+        How :func:`create_model` calls it.
+    paper : str
+        The source, with section or table.
+    training : mapping
+        The paper's hyper-parameters, as fields of :class:`fleeting.training.TrainingConfig`. Those of a
         :class:`~fleeting.models.direct.DirectModel` get ``optimizer="none"`` by themselves.
-    sizes : frames, height and width that the paper feeds it, the defaults of :func:`create_model`.
-    channels : that the paper feeds it, the default of :func:`create_model`: 1 for grey, 3 for RGB or optical flow.
-    recipe : what makes its sequences, ``NAME[,field=value...]`` as on the command line.
+    sizes : tuple of (int, int, int), optional
+        Frames, height and width that the paper feeds it, the defaults of :func:`create_model`.
+    channels : int, optional
+        That the paper feeds it, the default of :func:`create_model`: 1 for grey, 3 for RGB or optical flow.
+    recipe : str, optional
+        What makes its sequences, ``NAME[,field=value...]`` as on the command line.
 
     Raises
     ------
@@ -203,18 +221,25 @@ def create_model(
 
     Parameters
     ----------
-    name : one of :func:`list_models`.
-    n_classes : logits that come out, at least 2.
-    n_frames, height, width : the sizes that go in; those of the paper by default, see ``model_info(name).sizes``.
-    in_channels : 1 for grey, 3 for RGB or optical flow; what the paper feeds it by default.
-    seed : seed or CPU generator for the first weights. The same seed gives the same weights; PyTorch's global
-        generator is neither used nor changed.
-    options : the network's own, see ``model_info(name).options``.
+    name : str
+        One of :func:`list_models`.
+    n_classes : int, optional
+        Logits that come out, at least 2.
+    n_frames, height, width : int or None, optional
+        The sizes that go in; those of the paper by default, see ``model_info(name).sizes``.
+    in_channels : int or None, optional
+        1 for grey, 3 for RGB or optical flow; what the paper feeds it by default.
+    seed : int or torch.Generator, optional
+        Seed or CPU generator for the first weights. The same seed gives the same weights; PyTorch's global generator is
+        neither used nor changed.
+    options : object
+        The network's own, see ``model_info(name).options``.
 
     Returns
     -------
-    Network from ``float32`` ``(N, in_channels, n_frames, height, width)`` to logits ``(N, n_classes)``. Its attribute
-    ``spec`` is the :class:`ModelSpec` that builds it again.
+    torch.nn.Module
+        Network from ``float32`` ``(N, in_channels, n_frames, height, width)`` to logits ``(N, n_classes)``. Its
+        attribute ``spec`` is the :class:`ModelSpec` that builds it again.
 
     Raises
     ------

@@ -19,10 +19,14 @@ class InputShape:
 
     Parameters
     ----------
-    n_classes : logits that come out, at least 2.
-    n_frames : frames that go in. With motion as the difference from the onset frame, the frames after the subtraction.
-    height, width : pixels.
-    in_channels : 1 for grey, 3 for RGB.
+    n_classes : int
+        Logits that come out, at least 2.
+    n_frames : int
+        Frames that go in. With motion as the difference from the onset frame, the frames after the subtraction.
+    height, width : int
+        Pixels.
+    in_channels : int, optional
+        1 for grey, 3 for RGB.
 
     Raises
     ------

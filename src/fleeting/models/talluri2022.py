@@ -56,10 +56,14 @@ class ConvBlock(nn.Module):
 
     Parameters
     ----------
-    in_channels, filters : of the convolution.
-    dropout : share of the pooled values that is dropped.
-    conv : decides the first weights.
-    padding : pixels and frames of zeros around; 0 lets the convolution take 2 off time and space.
+    in_channels, filters : int
+        Of the convolution.
+    dropout : float
+        Share of the pooled values that is dropped.
+    conv : type of Conv3d, optional
+        Decides the first weights.
+    padding : int, optional
+        Pixels and frames of zeros around; 0 lets the convolution take 2 off time and space.
     """
 
     def __init__(
@@ -207,10 +211,14 @@ def model_c(
 
     Parameters
     ----------
-    shape : sizes that go in and out.
-    dropout : in both places.
-    padding : of the convolution, ``"same"``, or ``"valid"`` as Keras has it if nothing is said (at least 11 frames of
-        11x11 pixels then).
-    initialiser : of the convolution, ``"he_normal"``, or ``"glorot_uniform"`` as Keras has it if nothing is said.
+    shape : InputShape
+        Sizes that go in and out.
+    dropout : float, optional
+        In both places.
+    padding : str, optional
+        Of the convolution, ``"same"``, or ``"valid"`` as Keras has it if nothing is said (at least 11 frames of 11x11
+        pixels then).
+    initialiser : str, optional
+        Of the convolution, ``"he_normal"``, or ``"glorot_uniform"`` as Keras has it if nothing is said.
     """
     return ModelC(shape, filters=32, hidden=128, dropout=dropout, padding=padding, initialiser=initialiser)

@@ -67,9 +67,11 @@ class RecurrentConvolution(nn.Module):
 
     Parameters
     ----------
-    filters : that come in and go out.
-    dense : the 3x3 sees the sum of all that came before and is used once more (shortcut connections); its weights and
-        its normalisation are the same every time.
+    filters : int
+        That come in and go out.
+    dense : bool
+        The 3x3 sees the sum of all that came before and is used once more (shortcut connections); its weights and its
+        normalisation are the same every time.
     """
 
     def __init__(self, filters: int, *, dense: bool) -> None:
@@ -142,13 +144,16 @@ def attention(x: Tensor, weight: Tensor) -> Tensor:
 
     Parameters
     ----------
-    x : ``(N, filters, T, size, size)``.
-    weight : of the classifier, ``(n_classes, T * size * size * filters)``.
+    x : torch.Tensor
+        ``(N, filters, T, size, size)``.
+    weight : torch.Tensor
+        Of the classifier, ``(n_classes, T * size * size * filters)``.
 
     Returns
     -------
-    ``(N, 1, T, size, size)``: of each class the mean of ``weight * x`` over the filters, brought to 0 to 1 over each
-    frame, and the mean of that over the classes. A frame in which nothing differs gets zeros.
+    torch.Tensor
+        ``(N, 1, T, size, size)``: of each class the mean of ``weight * x`` over the filters, brought to 0 to 1 over
+        each frame, and the mean of that over the classes. A frame in which nothing differs gets zeros.
     """
     filters, *sizes = x.shape[1:]
     weight = weight.view(-1, *sizes, filters).permute(0, 4, 1, 2, 3)
@@ -228,12 +233,17 @@ def rcn(
 
     Parameters
     ----------
-    shape : sizes that go in and out.
-    modules : what is added without parameters: ``"attention"`` (RCN-A), where the classifier's weights say which places
+    shape : InputShape
+        Sizes that go in and out.
+    modules : str, optional
+        What is added without parameters: ``"attention"`` (RCN-A), where the classifier's weights say which places
         count; ``"shortcut"`` (RCN-S), dense connections in the recurrent convolution; ``"wide"`` (RCN-W), three
         convolutions 3x3 of growing reach in the place of the first (at least 4x4 pixels); ``"none"``.
-    filters : of all convolutions.
-    size : parts to a side that means are taken over.
-    dropout : in both places.
+    filters : int, optional
+        Of all convolutions.
+    size : int, optional
+        Parts to a side that means are taken over.
+    dropout : float, optional
+        In both places.
     """
     return RCN(shape, modules=modules, filters=filters, size=size, dropout=dropout)

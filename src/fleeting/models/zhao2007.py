@@ -33,8 +33,10 @@ class LBPTOPSVM(LinearSVM):
 
     Parameters
     ----------
-    shape : any.
-    C : how much a sample on the wrong side costs. Papers rarely say; 1 is LIBSVM's default. Features come with unit
+    shape : InputShape
+        Any.
+    C : float, optional
+        How much a sample on the wrong side costs. Papers rarely say; 1 is LIBSVM's default. Features come with unit
         variance over all bins, at which 442 samples of 4,425 values can be told apart: a larger C changes little.
     """
 

@@ -30,14 +30,19 @@ def bi_woof_features(
 
     Parameters
     ----------
-    flow : ``(H, W, 2)`` from onset to apex, x to the right, then y down.
-    grid : rows and columns of blocks that do not overlap, as equal as pixels allow.
-    bins : equal parts of the circle; the first begins at -180° (to the left), the others follow towards the top of the
+    flow : numpy.ndarray of float32
+        ``(H, W, 2)`` from onset to apex, x to the right, then y down.
+    grid : tuple of (int, int), optional
+        Rows and columns of blocks that do not overlap, as equal as pixels allow.
+    bins : int, optional
+        Equal parts of the circle; the first begins at -180° (to the left), the others follow towards the top of the
         image, where v is negative.
 
     Returns
     -------
-    float32 ``(rows * columns * bins,)``, block by block from the top left along the rows; all 0 if nothing is stretched.
+    numpy.ndarray of float32
+        float32 ``(rows * columns * bins,)``, block by block from the top left along the rows; all 0 if nothing is
+        stretched.
 
     Raises
     ------

@@ -22,14 +22,18 @@ def dense_flow(
 
     Parameters
     ----------
-    first, second : grey ``uint8`` images of one shape ``(H, W)``.
-    method : ``"dis"`` (Kroeger et al. 2016, medium preset), ``"farneback"`` (Farnebäck 2003) or ``"tvl1"`` (Zach, Pock
-        and Bischof 2007, OpenCV's defaults), which is by far the slowest.
-    blur : sigma in pixels of the Gaussian that takes sensor noise away first; 0 for none.
+    first, second : numpy.ndarray of uint8
+        Grey ``uint8`` images of one shape ``(H, W)``.
+    method : str, optional
+        ``"dis"`` (Kroeger et al. 2016, medium preset), ``"farneback"`` (Farnebäck 2003) or ``"tvl1"`` (Zach, Pock and
+        Bischof 2007, OpenCV's defaults), which is by far the slowest.
+    blur : float, optional
+        Sigma in pixels of the Gaussian that takes sensor noise away first; 0 for none.
 
     Returns
     -------
-    float32 array of shape ``(H, W, 2)``: x to the right, then y down.
+    numpy.ndarray of float32
+        float32 array of shape ``(H, W, 2)``: x to the right, then y down.
 
     Raises
     ------
@@ -91,14 +95,19 @@ def fit_similarity(
 
     Parameters
     ----------
-    flow : ``(H, W, 2)`` in pixels.
-    mask : ``(H, W)``; where to look.
-    rounds : re-weightings.
-    stride : use every ``stride``-th pixel of the mask.
+    flow : numpy.ndarray of float32
+        ``(H, W, 2)`` in pixels.
+    mask : numpy.ndarray of bool
+        ``(H, W)``; where to look.
+    rounds : int, optional
+        Re-weightings.
+    stride : int, optional
+        Use every ``stride``-th pixel of the mask.
 
     Returns
     -------
-    float32 array like ``flow``: the fitted motion at every pixel.
+    numpy.ndarray of float32
+        float32 array like ``flow``: the fitted motion at every pixel.
     """
     height, width = flow.shape[:2]
     grid = np.zeros_like(mask)
@@ -145,12 +154,15 @@ def skin_flow(
 
     Parameters
     ----------
-    reference, frame : aligned grey ``uint8`` images ``(H, W)``.
-    mask : ``(H, W)``; the face.
+    reference, frame : numpy.ndarray of uint8
+        Aligned grey ``uint8`` images ``(H, W)``.
+    mask : numpy.ndarray of bool
+        ``(H, W)``; the face.
 
     Returns
     -------
-    float32 ``(H, W, 2)``, pixels; 0 where the head's motion carried the skin out of the picture.
+    numpy.ndarray of float32
+        float32 ``(H, W, 2)``, pixels; 0 where the head's motion carried the skin out of the picture.
     """
     import cv2
 
@@ -181,11 +193,13 @@ def optical_strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    flow : ``(H, W, 2)`` in pixels.
+    flow : numpy.ndarray of float32
+        ``(H, W, 2)`` in pixels.
 
     Returns
     -------
-    float32 array of shape ``(H, W)``, 0 for any translation.
+    numpy.ndarray of float32
+        float32 array of shape ``(H, W)``, 0 for any translation.
     """
     u, v = flow[..., 0].astype(np.float64), flow[..., 1].astype(np.float64)
     uy, ux = np.gradient(u)
@@ -199,7 +213,8 @@ def flow_channels(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    flow : ``(H, W, 2)`` in pixels; the strain has no unit.
+    flow : numpy.ndarray of float32
+        ``(H, W, 2)`` in pixels; the strain has no unit.
     """
     return np.dstack([flow, optical_strain(flow)]).astype(np.float32)
 
@@ -212,7 +227,8 @@ def min_max_channels(field: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    field : ``(H, W, C)``, finite.
+    field : numpy.ndarray
+        ``(H, W, C)``, finite.
 
     Examples
     --------

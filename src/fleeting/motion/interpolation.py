@@ -27,12 +27,15 @@ def tim_curve(length: int, t: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    length : frames ``n`` of the sequence.
-    t : ``(m,)``, places on the curve; the frames lie at ``i / n``.
+    length : int
+        Frames ``n`` of the sequence.
+    t : ArrayLike
+        ``(m,)``, places on the curve; the frames lie at ``i / n``.
 
     Returns
     -------
-    float64 ``(m, n - 1)``.
+    numpy.ndarray of float64
+        float64 ``(m, n - 1)``.
     """
     k = np.arange(1, length)
     t = np.atleast_1d(np.asarray(t, dtype=np.float64))
@@ -49,12 +52,15 @@ def tim_weights(length: int, positions: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    length : frames of the sequence.
-    positions : ``(m,)``, in frames: 0 is the first, ``length - 1`` the last, 1.5 lies half-way between two.
+    length : int
+        Frames of the sequence.
+    positions : ArrayLike
+        ``(m,)``, in frames: 0 is the first, ``length - 1`` the last, 1.5 lies half-way between two.
 
     Returns
     -------
-    float64 ``(m, length)``; each row sums to 1.
+    numpy.ndarray of float64
+        float64 ``(m, length)``; each row sums to 1.
 
     Raises
     ------
@@ -90,14 +96,18 @@ def interpolate_frames(
 
     Parameters
     ----------
-    frames : ``(T, H, W)``, ``(T, H, W, C)`` or any array whose first axis is time.
-    n_frames : frames wanted, evenly spread from the first frame to the last; a single one is taken from the middle.
-    positions : instead of ``n_frames``: where in the sequence, in frames (0 is the first).
+    frames : numpy.ndarray
+        ``(T, H, W)``, ``(T, H, W, C)`` or any array whose first axis is time.
+    n_frames : int or None, optional
+        Frames wanted, evenly spread from the first frame to the last; a single one is taken from the middle.
+    positions : ArrayLike or None, optional
+        Instead of ``n_frames``: where in the sequence, in frames (0 is the first).
 
     Returns
     -------
-    As many frames as were asked for, of the type of ``frames``; whole numbers are rounded and kept in their type's range.
-    At the position of a frame the result is that frame.
+    numpy.ndarray
+        As many frames as were asked for, of the type of ``frames``; whole numbers are rounded and kept in their type's
+        range. At the position of a frame the result is that frame.
 
     Raises
     ------

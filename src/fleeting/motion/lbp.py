@@ -29,12 +29,15 @@ def lbp_codes(image: NDArray[np.uint8], radius: int = 1) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    image : grey ``uint8`` ``(H, W)``.
-    radius : of the circle in pixels, at least 1.
+    image : numpy.ndarray of uint8
+        Grey ``uint8`` ``(H, W)``.
+    radius : int, optional
+        Of the circle in pixels, at least 1.
 
     Returns
     -------
-    ``uint8`` ``(H, W)``.
+    numpy.ndarray of uint8
+        ``uint8`` ``(H, W)``.
 
     Raises
     ------
@@ -54,13 +57,17 @@ def plane_codes(volume: NDArray[np.uint8], axes: tuple[int, int], radii: tuple[i
 
     Parameters
     ----------
-    volume : ``uint8`` of any shape.
-    axes : the one that points down in the plane, then the one that points to the right.
-    radii : of the ellipse on which the neighbours lie, along each, at least 1.
+    volume : numpy.ndarray of uint8
+        ``uint8`` of any shape.
+    axes : tuple of (int, int)
+        The one that points down in the plane, then the one that points to the right.
+    radii : tuple of (int, int)
+        Of the ellipse on which the neighbours lie, along each, at least 1.
 
     Returns
     -------
-    ``uint8`` like ``volume``.
+    numpy.ndarray of uint8
+        ``uint8`` like ``volume``.
     """
     down, right = axes
     borders = [0] * volume.ndim
@@ -112,8 +119,10 @@ def lbp_histogram(codes: NDArray[np.uint8], *, uniform: bool = True) -> NDArray[
 
     Parameters
     ----------
-    codes : of :func:`lbp_codes`, or a part of them, not empty.
-    uniform : 59 bins, all patterns that are not uniform in the last one; otherwise 256.
+    codes : numpy.ndarray of uint8
+        Of :func:`lbp_codes`, or a part of them, not empty.
+    uniform : bool, optional
+        59 bins, all patterns that are not uniform in the last one; otherwise 256.
     """
     values = uniform_labels()[codes] if uniform else codes
     counts = np.bincount(values.ravel(), minlength=59 if uniform else 256)

@@ -35,14 +35,18 @@ def lbp_top_features(
 
     Parameters
     ----------
-    video : grey ``uint8`` ``(T, H, W)``.
-    grid : rows and columns of blocks that do not overlap, as equal as pixels allow.
-    radii : of the neighbourhood along X, Y and T, in pixels and frames (``R_X, R_Y, R_T`` of the paper).
+    video : numpy.ndarray of uint8
+        Grey ``uint8`` ``(T, H, W)``.
+    grid : tuple of (int, int), optional
+        Rows and columns of blocks that do not overlap, as equal as pixels allow.
+    radii : tuple of (int, int, int), optional
+        Of the neighbourhood along X, Y and T, in pixels and frames (``R_X, R_Y, R_T`` of the paper).
 
     Returns
     -------
-    float32 ``(rows * columns * 3 * 59,)``: block by block from the top left along the rows, each with the planes XY, XT
-    and YT.
+    numpy.ndarray of float32
+        float32 ``(rows * columns * 3 * 59,)``: block by block from the top left along the rows, each with the planes
+        XY, XT and YT.
 
     Raises
     ------

@@ -38,17 +38,22 @@ def band_pass(
 
     Parameters
     ----------
-    signal : ``(T, ...)``.
-    fps : samples a second.
-    band : lowest and highest frequency in hertz.
-    method : ``"ideal"``: everything outside the band is cut, nothing is delayed. The signal is mirrored at its ends (the
+    signal : numpy.ndarray
+        ``(T, ...)``.
+    fps : float
+        Samples a second.
+    band : tuple of (float, float)
+        Lowest and highest frequency in hertz.
+    method : TemporalFilter, optional
+        ``"ideal"``: everything outside the band is cut, nothing is delayed. The signal is mirrored at its ends (the
         paper repeats it), so that a clip need not end where it began. ``"butterworth"``: the difference of two
-        Butterworth low-passes of first order, which needs no frame of the future. ``"iir"``: the same of two exponential
-        averages, the paper's filter for live video.
+        Butterworth low-passes of first order, which needs no frame of the future. ``"iir"``: the same of two
+        exponential averages, the paper's filter for live video.
 
     Returns
     -------
-    float32 like ``signal``; 0 where it is constant.
+    numpy.ndarray of float32
+        float32 like ``signal``; 0 where it is constant.
 
     Raises
     ------
@@ -61,7 +66,7 @@ def band_pass(
     if not (fps > 0 and 0 <= low < high) or values.ndim < 1 or len(values) < 1:
         raise UsageError(
             f"a band-pass needs frames, a positive frame rate and a band 0 <= low < high in hertz; found {len(values)} "
-            f"frames, {fps:g} frames a second and {low:g} to {high:g} Hz"
+            f"frames, {fps:g} frames per second and {low:g} to {high:g} Hz"
         )
     if method not in get_args(TemporalFilter):
         raise unknown_choice("temporal filter", method, get_args(TemporalFilter))
@@ -113,11 +118,15 @@ def band_strengths(levels: int, shape: tuple[int, int], alpha: float, wavelength
 
     Parameters
     ----------
-    levels : of the pyramid, the coarsest included.
-    shape : height and width of the picture, which set the wavelengths: a third of the diagonal at the coarsest level,
-        half of it at the next, as the authors have it.
-    alpha : magnification ``α``.
-    wavelength : ``λ_c`` in pixels.
+    levels : int
+        Of the pyramid, the coarsest included.
+    shape : tuple of (int, int)
+        Height and width of the picture, which set the wavelengths: a third of the diagonal at the coarsest level, half
+        of it at the next, as the authors have it.
+    alpha : float
+        Magnification ``α``.
+    wavelength : float
+        ``λ_c`` in pixels.
     """
     if levels < 1 or alpha < 0 or wavelength <= 0:
         raise UsageError(
@@ -152,20 +161,30 @@ def magnify_motion(
 
     Parameters
     ----------
-    frames : ``uint8`` ``(T, H, W)``, ``(T, H, W, 1)`` or RGB ``(T, H, W, 3)``.
-    fps : frames a second.
-    alpha : magnification ``α``; 0 changes nothing.
-    band : hertz. :data:`MICRO_BAND` holds micro-expressions.
-    wavelength : ``λ_c`` in pixels: shorter patterns are magnified less, see :func:`band_strengths`.
-    temporal : ``"ideal"``, ``"butterworth"`` or ``"iir"``, see :func:`band_pass`.
-    pyramid : ``"laplacian"`` for motion; ``"gaussian"`` for changes of colour: only the coarsest level is magnified, by
-        the whole of ``alpha``.
-    levels : levels of the pyramid; by default as many as leave 8 pixels on a side.
-    chrominance : how much of ``alpha`` the colour gets, which is noisier than the brightness.
+    frames : numpy.ndarray of uint8
+        ``uint8`` ``(T, H, W)``, ``(T, H, W, 1)`` or RGB ``(T, H, W, 3)``.
+    fps : float
+        Frames a second.
+    alpha : float, optional
+        Magnification ``α``; 0 changes nothing.
+    band : tuple of (float, float), optional
+        Hertz. :data:`MICRO_BAND` holds micro-expressions.
+    wavelength : float, optional
+        ``λ_c`` in pixels: shorter patterns are magnified less, see :func:`band_strengths`.
+    temporal : TemporalFilter, optional
+        ``"ideal"``, ``"butterworth"`` or ``"iir"``, see :func:`band_pass`.
+    pyramid : Pyramid, optional
+        ``"laplacian"`` for motion; ``"gaussian"`` for changes of colour: only the coarsest level is magnified, by the
+        whole of ``alpha``.
+    levels : int or None, optional
+        Levels of the pyramid; by default as many as leave 8 pixels on a side.
+    chrominance : float, optional
+        How much of ``alpha`` the colour gets, which is noisier than the brightness.
 
     Returns
     -------
-    ``uint8`` like ``frames``.
+    numpy.ndarray of uint8
+        ``uint8`` like ``frames``.
 
     Raises
     ------

@@ -26,13 +26,16 @@ def oriented_histogram(flow: NDArray[np.float32], bins: int = 8) -> NDArray[np.f
 
     Parameters
     ----------
-    flow : ``(H, W, 2)`` in pixels.
-    bins : directions, at least 2; the first is centred on the right, the others follow towards the bottom.
+    flow : numpy.ndarray of float32
+        ``(H, W, 2)`` in pixels.
+    bins : int, optional
+        Directions, at least 2; the first is centred on the right, the others follow towards the bottom.
 
     Returns
     -------
-    float64 ``(bins,)``: the length of all vectors of a direction over the number of all pixels, so that the sum is the
-    mean magnitude.
+    numpy.ndarray of float64
+        float64 ``(bins,)``: the length of all vectors of a direction over the number of all pixels, so that the sum is
+        the mean magnitude.
 
     Raises
     ------
@@ -48,12 +51,14 @@ def main_direction(flow: NDArray[np.float32], bins: int = 8) -> tuple[float, flo
 
     Parameters
     ----------
-    flow, bins : see :func:`oriented_histogram`.
+    flow, bins : numpy.ndarray of float32 and int, optional
+        See :func:`oriented_histogram`.
 
     Returns
     -------
-    The mean direction of the strongest bin's vectors in radians, counted from the right towards the bottom, and that
-    bin's height in pixels.
+    tuple of (float, float)
+        The mean direction of the strongest bin's vectors in radians, counted from the right towards the bottom, and
+        that bin's height in pixels.
     """
     turn, length = _turns(flow, bins)
     sums = np.bincount(turn, weights=length, minlength=bins)

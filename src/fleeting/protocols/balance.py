@@ -29,14 +29,17 @@ def balanced_groups(counts: npt.NDArray[np.int64], n_folds: int, seed: int) -> I
 
     Parameters
     ----------
-    counts : int64 ``(n_groups, n_classes)``, clips of each class in each group; each group and class has
-        some.
-    n_folds : folds, at most ``n_groups``.
-    seed : same counts and seed, same answer.
+    counts : numpy.ndarray of int64
+        int64 ``(n_groups, n_classes)``, clips of each class in each group; each group and class has some.
+    n_folds : int
+        Folds, at most ``n_groups``.
+    seed : int
+        Same counts and seed, same answer.
 
     Returns
     -------
-    int64 array ``(n_groups,)``: the fold of each group, every fold having at least one.
+    IndexArray
+        int64 array ``(n_groups,)``: the fold of each group, every fold having at least one.
     """
     rng = np.random.default_rng(seed)
     best, best_cost = np.zeros(len(counts), dtype=np.int64), np.inf

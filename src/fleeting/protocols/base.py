@@ -29,8 +29,10 @@ class Fold:
 
     Parameters
     ----------
-    index : 0-based number of the fold.
-    train, test : int64 arrays of row positions, ascending.
+    index : int
+        0-based number of the fold.
+    train, test : IndexArray
+        int64 arrays of row positions, ascending.
     """
 
     index: int
@@ -49,20 +51,29 @@ class Protocol(ABC):
 
     Parameters
     ----------
-    seed : seed of every random choice, from 0 to 2**32 - 1. Same table, same seed, same folds, whatever the
-        order of the rows.
-    label : column of the table that holds the class.
+    seed : int, optional
+        Seed of every random choice, from 0 to 2**32 - 1. Same table, same seed, same folds, whatever the order of the
+        rows.
+    label : str, optional
+        Column of the table that holds the class.
 
     Attributes
     ----------
-    name : name in the registry.
-    subject_independent : whether no subject is ever on both sides of a fold.
-    tests_every_clip_once : whether the test sides of all folds together are the table, each clip once.
-    tests_every_class : whether each fold is meant to test every class, so that single folds can be compared.
-    noun : what one train/test split is called: a fold of the table, or a split that was drawn by itself.
-    scheme : label scheme that the clips need (:func:`fleeting.datasets.list_schemes`), taken where none is given; ``None``
+    name : str
+        Name in the registry.
+    subject_independent : bool
+        Whether no subject is ever on both sides of a fold.
+    tests_every_clip_once : bool
+        Whether the test sides of all folds together are the table, each clip once.
+    tests_every_class : bool
+        Whether each fold is meant to test every class, so that single folds can be compared.
+    noun : str
+        What one train/test split is called: a fold of the table, or a split that was drawn by itself.
+    scheme : str or None
+        Label scheme that the clips need (:func:`fleeting.datasets.list_schemes`), taken where none is given; ``None``
         if any labels will do.
-    blind : whether test clips must not even be watched while a network trains.
+    blind : bool
+        Whether test clips must not even be watched while a network trains.
     """
 
     name: ClassVar[str]

@@ -32,9 +32,11 @@ class CrossDatasetProtocol(Protocol):
 
     Parameters
     ----------
-    source, target : names of data sets as they stand in the table, joined by ``+`` or as a sequence. The target is
-        all others if it is empty.
-    folds : folds of the source; 1 trains once on all of it.
+    source, target : str or tuple of str, optional
+        Names of data sets as they stand in the table, joined by ``+`` or as a sequence. The target is all others if it
+        is empty.
+    folds : int, optional
+        Folds of the source; 1 trains once on all of it.
 
     Raises
     ------

@@ -21,7 +21,8 @@ class ProtocolSplitter:
 
     Parameters
     ----------
-    protocol : the rule to follow; each fold passes the guard of :func:`~fleeting.protocols.folds_of`.
+    protocol : Protocol
+        The rule to follow; each fold passes the guard of :func:`~fleeting.protocols.folds_of`.
 
     Examples
     --------
@@ -61,9 +62,12 @@ class ProtocolSplitter:
 
         Parameters
         ----------
-        X : the samples, or a clips table. Only its length is read where ``y`` is given.
-        y : label of each sample; may be left out where ``X`` is a clips table.
-        groups : subject of each sample: one name, or a pair (data set, subject) in two columns. Needed by
+        X : object
+            The samples, or a clips table. Only its length is read where ``y`` is given.
+        y : npt.ArrayLike or None, optional
+            Label of each sample; may be left out where ``X`` is a clips table.
+        groups : npt.ArrayLike or None, optional
+            Subject of each sample: one name, or a pair (data set, subject) in two columns. Needed by
             subject-independent protocols.
         """
         for fold in folds_of(self.protocol, self._table(X, y, groups)):
@@ -80,7 +84,7 @@ class ProtocolSplitter:
             )
         labels = np.asarray(y)
         if labels.ndim != 1 or len(labels) != len(X):
-            raise UsageError(f"y has the shape {labels.shape} for {len(X)} samples; expected one label a sample")
+            raise UsageError(f"y has the shape {labels.shape} for {len(X)} samples; expected one label per sample")
         table = pd.DataFrame({"dataset": "", "subject": "?", label: labels})
         if groups is not None:
             who = np.asarray(groups)

@@ -43,7 +43,8 @@ def subject_codes(table: pd.DataFrame) -> tuple[IndexArray, list[str]]:
 
     Parameters
     ----------
-    table : clips table with the columns ``dataset`` and ``subject``.
+    table : pandas.DataFrame
+        Clips table with the columns ``dataset`` and ``subject``.
 
     Returns
     -------
@@ -131,13 +132,17 @@ def check_split(
 
     Parameters
     ----------
-    table : clips table with the columns ``dataset`` and ``subject``.
-    train, test : row positions.
-    subject_independent : whether the split promises that no subject is on both sides.
+    table : pandas.DataFrame
+        Clips table with the columns ``dataset`` and ``subject``.
+    train, test : npt.ArrayLike
+        Row positions.
+    subject_independent : bool
+        Whether the split promises that no subject is on both sides.
 
     Returns
     -------
-    The two sides as int64 arrays.
+    tuple of (IndexArray, IndexArray)
+        The two sides as int64 arrays.
 
     Raises
     ------
@@ -204,12 +209,15 @@ def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
 
     Parameters
     ----------
-    protocol : any :class:`Protocol`, also one that was registered from outside.
-    table : clips table with the columns ``dataset``, ``subject`` and the protocol's label column.
+    protocol : Protocol
+        Any :class:`Protocol`, also one that was registered from outside.
+    table : pandas.DataFrame
+        Clips table with the columns ``dataset``, ``subject`` and the protocol's label column.
 
     Returns
     -------
-    ``protocol.n_folds(table)`` folds, numbered from 0.
+    list of Fold
+        ``protocol.n_folds(table)`` folds, numbered from 0.
 
     Raises
     ------
@@ -250,7 +258,8 @@ def split_notes(protocol: Protocol, table: pd.DataFrame, folds: Sequence[Fold]) 
 
     Parameters
     ----------
-    protocol, table, folds : as given to and returned by :func:`folds_of`.
+    protocol, table, folds : Protocol and pandas.DataFrame and sequence
+        As given to and returned by :func:`folds_of`.
     """
     labels = class_labels(table, protocol.label)
     noun = protocol.noun.capitalize()

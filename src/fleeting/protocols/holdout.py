@@ -37,12 +37,15 @@ def held_out_counts(counts: IndexArray, test_size: float) -> IndexArray:
 
     Parameters
     ----------
-    counts : clips of each class, at least 2 of each.
-    test_size : share of the clips that are tested, between 0 and 1.
+    counts : IndexArray
+        Clips of each class, at least 2 of each.
+    test_size : float
+        Share of the clips that are tested, between 0 and 1.
 
     Returns
     -------
-    int64 array of the shape of ``counts``.
+    IndexArray
+        int64 array of the shape of ``counts``.
 
     Examples
     --------
@@ -68,7 +71,8 @@ class _Holdout(Protocol):
 
     Parameters
     ----------
-    test_size : share of the clips that are tested, between 0 and 1.
+    test_size : float, optional
+        Share of the clips that are tested, between 0 and 1.
     """
 
     tests_every_clip_once: ClassVar[bool] = False
@@ -152,7 +156,8 @@ class RepeatedHoldoutProtocol(_ClipHoldout):
 
     Parameters
     ----------
-    repeats : number of splits.
+    repeats : int, optional
+        Number of splits.
     """
 
     name: ClassVar[str] = "repeated-holdout"
@@ -223,7 +228,8 @@ class RepeatedSubjectHoldoutProtocol(_PeopleHoldout):
 
     Parameters
     ----------
-    repeats : number of splits.
+    repeats : int, optional
+        Number of splits.
     """
 
     name: ClassVar[str] = "repeated-subject-holdout"

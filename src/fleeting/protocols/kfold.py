@@ -30,7 +30,8 @@ class KFoldProtocol(Protocol):
 
     Parameters
     ----------
-    folds : number of folds, at least 2.
+    folds : int, optional
+        Number of folds, at least 2.
     """
 
     folds: int = 5

@@ -53,8 +53,10 @@ def create_protocol(name: str, **options: Any) -> Protocol:
 
     Parameters
     ----------
-    name : one of :func:`list_protocols`.
-    options : its fields, such as ``folds`` and ``seed``.
+    name : str
+        One of :func:`list_protocols`.
+    options : object
+        Its fields, such as ``folds`` and ``seed``.
 
     Raises
     ------

@@ -26,8 +26,10 @@ class _SourceFolds(Protocol):
 
     Parameters
     ----------
-    folds : of the source.
-    source : data sets joined by ``+``, such as ``"casme2+smic"``.
+    folds : int, optional
+        Of the source.
+    source : str, optional
+        Data sets joined by ``+``, such as ``"casme2+smic"``.
     """
 
     tests_every_clip_once: ClassVar[bool] = False

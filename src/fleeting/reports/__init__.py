@@ -1,4 +1,4 @@
-"""One self-contained HTML page from the folder of a run, a study, a sweep or an analysed recording.
+"""One self-contained HTML page from the folder of a run, a study, a sweep or an analyzed recording.
 
 This room reads files only; it never sees live objects.
 """

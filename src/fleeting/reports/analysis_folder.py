@@ -1,6 +1,6 @@
-"""Reading the folder of an analysed recording as it is found: whole, partial, or damaged in places.
+"""Reading the folder of an analyzed recording as it is found: whole, partial, or damaged in places.
 
-Only ``analysis.json`` must be there and whole. ``frames.csv`` has a row a frame, a million for an hour of a high-speed
+Only ``analysis.json`` must be there and whole. ``frames.csv`` has a row per frame, a million for an hour of a high-speed
 camera: it is read line by line, and three numbers of each row are kept.
 """
 
@@ -55,14 +55,18 @@ class EventRow:
 
 @dataclass(frozen=True)
 class Course:
-    """One face over time, a value a frame in which it was looked for.
+    """One face over time, a value per frame in which it was looked for.
 
     Attributes
     ----------
-    face : its number, as text.
-    time : seconds.
-    score : what the spotter gave; NaN where it gave nothing.
-    seen : 1 where the face was found.
+    face : str
+        Its number, as text.
+    time : array
+        Seconds.
+    score : array
+        What the spotter gave; NaN where it gave nothing.
+    seen : array
+        1 where the face was found.
     """
 
     face: str
@@ -73,7 +77,7 @@ class Course:
 
 @dataclass(frozen=True)
 class AnalysisData:
-    """What the folder of an analysed recording holds, in plain values."""
+    """What the folder of an analyzed recording holds, in plain values."""
 
     path: Path
     head: dict[str, Any]
@@ -109,16 +113,17 @@ class AnalysisData:
 
 
 def is_analysis(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds an analysed recording."""
+    """Whether a folder holds an analyzed recording."""
     return (Path(folder) / "analysis.json").exists()
 
 
 def read_analysis(folder: str | os.PathLike[str]) -> AnalysisData:
-    """Read the folder of an analysed recording.
+    """Read the folder of an analyzed recording.
 
     Parameters
     ----------
-    folder : the ``--out`` folder of ``fleeting analyze``, finished or not.
+    folder : str or os.PathLike
+        The ``--out`` folder of ``fleeting analyze``, finished or not.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From the files of an analysed recording to what its page shows."""
+"""From the files of an analyzed recording to what its page shows."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _means(found: AnalysisData) -> list[str]:
     if fps < _SLOW:
         frames = max(1, round(0.2 * fps))
         said.append(
-            f"At {fps:.3g} frames a second an expression of a fifth of a second is {wording.plural(frames, 'frame')}: the "
+            f"At {fps:.3g} frames per second an expression of a fifth of a second is {wording.plural(frames, 'frame')}: the "
             "shortest and weakest cannot be seen. High-speed recordings have 100 to 200."
         )
     return said
@@ -150,7 +150,7 @@ def _figures(found: AnalysisData, duration: float) -> list[dict[str, str]]:
     figures.append({"name": "Longer expressions", "value": f"{macro:,}", "note": "above 0.5 s"})
     fps = as_number(source.get("fps"))
     size = "\u00a0×\u00a0".join(str(source[key]) for key in ("width", "height") if source.get(key))
-    rate = f"{fps:.4g} frames a second" if math.isfinite(fps) else "frame rate unknown"
+    rate = f"{fps:.4g} frames per second" if math.isfinite(fps) else "frame rate unknown"
     figures.append({"name": "Recording", "value": clock(duration, 0), "note": rate + f", {size}" * bool(size)})
     frames = sum(len(course.time) for course in found.courses)
     seen = sum(sum(course.seen) for course in found.courses)

@@ -1,4 +1,4 @@
-"""The timeline of an analysed recording: small enough to embed, fine enough to zoom into."""
+"""The timeline of an analyzed recording: small enough to embed, fine enough to zoom into."""
 
 from __future__ import annotations
 
@@ -32,11 +32,15 @@ class Row:
 
     Attributes
     ----------
-    face : its number, as text.
-    values : ``uint8`` ``(n,)``: the highest score of each of ``n`` equal parts of the recording, 0 to 254 of ``top``;
-        255 where there is none.
-    top : the score that is drawn at full height; what lies above is cut off.
-    gaps : seconds from and to between which the face was looked for and not found.
+    face : str
+        Its number, as text.
+    values : numpy.ndarray of uint8
+        ``uint8`` ``(n,)``: the highest score of each of ``n`` equal parts of the recording, 0 to 254 of ``top``; 255
+        where there is none.
+    top : float
+        The score that is drawn at full height; what lies above is cut off.
+    gaps : list of tuple of (float, float)
+        Seconds from and to between which the face was looked for and not found.
     """
 
     face: str
@@ -120,7 +124,8 @@ def timeline_data(rows: Sequence[Row], events: Sequence[EventRow], shown: set[in
 
     Parameters
     ----------
-    shown : numbers of the events that have a part of the page to jump to.
+    shown : set of int
+        Numbers of the events that have a part of the page to jump to.
     """
     place = {row.face: number for number, row in enumerate(rows)}
     return {

@@ -38,9 +38,12 @@ def nice_ticks(low: float, high: float, count: int = 5, integer: bool = False) -
 
     Parameters
     ----------
-    low, high : finite ends; equal ends are widened.
-    count : about how many ticks.
-    integer : whether steps must be whole.
+    low, high : float
+        Finite ends; equal ends are widened.
+    count : int, optional
+        About how many ticks.
+    integer : bool, optional
+        Whether steps must be whole.
 
     Examples
     --------
@@ -82,15 +85,21 @@ def line_chart(
 
     Parameters
     ----------
-    title : what the chart shows; read out by screen readers.
-    series : the lines, drawn in this order.
-    x_label, y_label : axis titles.
-    references : dashed horizontal lines.
-    y_limits : ends of the y axis, moved out for values beyond them; by default from 0 to beyond the largest value.
+    title : str
+        What the chart shows; read out by screen readers.
+    series : sequence
+        The lines, drawn in this order.
+    x_label, y_label : str
+        Axis titles.
+    references : sequence, optional
+        Dashed horizontal lines.
+    y_limits : tuple of (float, float) or None, optional
+        Ends of the y axis, moved out for values beyond them; by default from 0 to beyond the largest value.
 
     Returns
     -------
-    An ``<svg>`` element, or ``None`` if there is no finite point.
+    Markup or None
+        An ``<svg>`` element, or ``None`` if there is no finite point.
     """
     lines = []
     for one in series:
@@ -209,16 +218,23 @@ def bar_chart(
 
     Parameters
     ----------
-    title : what the chart shows; read out by screen readers.
-    categories : names, one a group; long ones run over several lines.
-    series : the bars of each group, from above; as many values as categories.
-    value_label : title of the value axis.
-    limits : ends of the value axis, moved out for values beyond them; by default from 0 to beyond the largest.
-    references : dashed vertical lines.
+    title : str
+        What the chart shows; read out by screen readers.
+    categories : sequence
+        Names, one a group; long ones run over several lines.
+    series : sequence
+        The bars of each group, from above; as many values as categories.
+    value_label : str
+        Title of the value axis.
+    limits : tuple of (float, float) or None, optional
+        Ends of the value axis, moved out for values beyond them; by default from 0 to beyond the largest.
+    references : sequence, optional
+        Dashed vertical lines.
 
     Returns
     -------
-    An ``<svg>`` element, or ``None`` if there is no finite value.
+    Markup or None
+        An ``<svg>`` element, or ``None`` if there is no finite value.
     """
     marks = [mark for mark in references if math.isfinite(mark.y)]
     found = [value for one in series for value in (*one.values, *one.low, *one.high) if math.isfinite(value)]

@@ -102,7 +102,8 @@ def read_run(folder: str | os.PathLike[str]) -> RunData:
 
     Parameters
     ----------
-    folder : the ``--out`` folder of an evaluation.
+    folder : str or os.PathLike
+        The ``--out`` folder of an evaluation.
 
     Raises
     ------

@@ -41,12 +41,14 @@ def render_report(folder: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    folder : the ``--out`` folder of an evaluation, a study, a sweep or an analysis, finished or not. Only its files are
+    folder : str or os.PathLike
+        The ``--out`` folder of an evaluation, a study, a sweep or an analysis, finished or not. Only its files are
         read. What is missing or damaged is left out, and the page says so.
 
     Returns
     -------
-    Path of the page, which is written whole or not at all.
+    pathlib.Path
+        Path of the page, which is written whole or not at all.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def render_report(folder: str | os.PathLike[str]) -> Path:
 
 
 def render_analysis(folder: str | os.PathLike[str]) -> Path:
-    """Write ``report.html`` into the folder of an analysed recording; what :func:`render_report` does for one.
+    """Write ``report.html`` into the folder of an analyzed recording; what :func:`render_report` does for one.
 
     The page holds a timeline to zoom, and at most 60 events with their pictures, so that its size stays bounded; the rest
     are rows of a table.
@@ -83,7 +85,8 @@ def render_html(found: RunData | StudyData | AnalysisData) -> str:
 
     Parameters
     ----------
-    found : what :func:`~fleeting.reports.read_run`, :func:`~fleeting.reports.read_study` or
+    found : RunData or StudyData or AnalysisData
+        What :func:`~fleeting.reports.read_run`, :func:`~fleeting.reports.read_study` or
         :func:`~fleeting.reports.read_analysis` found.
     """
     if isinstance(found, AnalysisData):
@@ -360,7 +363,7 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
         if len(units) > 1:
             series.append(_mean(series))
         svg = line_chart(
-            f"{title} by epoch, one line a run",
+            f"{title} by epoch, one line per run",
             series,
             x_label="epoch",
             y_label=label,

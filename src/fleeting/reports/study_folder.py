@@ -55,7 +55,8 @@ def read_study(folder: str | os.PathLike[str]) -> StudyData:
 
     Parameters
     ----------
-    folder : the ``--out`` folder of a study or a sweep, finished or not.
+    folder : str or os.PathLike
+        The ``--out`` folder of a study or a sweep, finished or not.
 
     Raises
     ------

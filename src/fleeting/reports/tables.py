@@ -123,8 +123,10 @@ def build_table(columns: Sequence[Column], rows: Sequence[dict[str, str]]) -> Ta
 
     Parameters
     ----------
-    columns : what to show, in this order; columns that the rows lack are shown as dashes and named in ``problems``.
-    rows : the file's rows, as text.
+    columns : sequence
+        What to show, in this order; columns that the rows lack are shown as dashes and named in ``problems``.
+    rows : sequence
+        The file's rows, as text.
     """
     problems = []
     if rows:

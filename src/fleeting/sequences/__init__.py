@@ -1,6 +1,8 @@
-"""Sequences: what a recipe makes of a clip, and the store that keeps it."""
+"""Sequences: what a recipe makes of a clip, and the cache that keeps it."""
 
+from fleeting.renamed import renamed_names
 from fleeting.sequences.bi_woof import BiWOOF
+from fleeting.sequences.cache import SequenceCache, SequenceSet, Skipped, prepare
 from fleeting.sequences.features import FeatureRow
 from fleeting.sequences.flow import Flow
 from fleeting.sequences.flow_folder import FlowFolderSummary, write_flow_folder
@@ -16,7 +18,6 @@ from fleeting.sequences.recipe import (
 )
 from fleeting.sequences.reddy2019 import Reddy2019, Reddy2019Regions
 from fleeting.sequences.steps import Step, draw_steps
-from fleeting.sequences.store import SequenceSet, SequenceStore, Skipped, prepare
 from fleeting.sequences.strip import change_image, film_strip, join_strip, strip_indexes
 from fleeting.sequences.talluri2022 import Talluri2022
 from fleeting.sequences.windowed import FrameView, WindowedRecipe
@@ -34,8 +35,8 @@ __all__ = [
     "Recipe",
     "Reddy2019",
     "Reddy2019Regions",
+    "SequenceCache",
     "SequenceSet",
-    "SequenceStore",
     "Skipped",
     "Step",
     "Talluri2022",
@@ -54,3 +55,10 @@ __all__ = [
     "strip_indexes",
     "write_flow_folder",
 ]
+
+__getattr__ = renamed_names(
+    __name__,
+    {
+        "SequenceStore": "SequenceCache",
+    },
+)

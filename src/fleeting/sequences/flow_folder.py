@@ -17,8 +17,9 @@ from fleeting.datasets.flow import FLOW_LABELS, SCHEME, circulating_names
 from fleeting.errors import UsageError
 from fleeting.files import write_atomic, write_csv, write_json
 from fleeting.parallel import Progress
+from fleeting.renamed import renamed_argument
+from fleeting.sequences.cache import Skipped, prepare
 from fleeting.sequences.flow import Flow
-from fleeting.sequences.store import Skipped, prepare
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,10 +40,14 @@ class FlowFolderSummary:
 
     Attributes
     ----------
-    folder, table : the folder of images, and the CSV in it.
-    n_clips : images.
-    counts : clips by data set and label.
-    skipped : clips without an image, and why.
+    folder, table : pathlib.Path
+        The folder of images, and the CSV in it.
+    n_clips : int
+        Images.
+    counts : dict of tuple of (str, str) to int
+        Clips by data set and label.
+    skipped : tuple of Skipped
+        Clips without an image, and why.
     """
 
     folder: Path
@@ -52,32 +57,40 @@ class FlowFolderSummary:
     skipped: tuple[Skipped, ...]
 
 
+@renamed_argument("store", "cache")
 def write_flow_folder(
     clips: Sequence[Clip],
     folder: str | os.PathLike[str],
     *,
     recipe: Flow | None = None,
     jobs: int | None = 1,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     synthetic: bool = False,
 ) -> FlowFolderSummary:
     """Compute the flow of clips from onset to apex, and write it as it circulates.
 
-    The folder gets an image a clip (``sub01_EP02_01f .png``, with the blank; R is u, G is v, B is strain) and
+    The folder gets an image per clip (``sub01_EP02_01f .png``, with the blank; R is u, G is v, B is strain) and
     ``flow.csv``; ``flow:FOLDER`` reads it (:mod:`fleeting.datasets.flow`). Asking again does only what is missing: the
-    flow is kept in the store, and images that are there already are left as they are. The table is written last.
+    flow is kept in the cache, and images that are there already are left as they are. The table is written last.
 
     Parameters
     ----------
-    clips : labelled negative, positive or surprise, or in words of which the scheme ``megc2019`` makes that; clips that
-        it leaves out are among the skipped.
-    folder : made if it is not there.
-    recipe : with ``scaling="minmax"``; 28×28 by default.
-    jobs : processes; 0 or ``None`` for one a core.
-    store : root of the sequence store; see :func:`fleeting.sequences.store.default_store`.
-    progress : called with the number of clips done and of all.
-    synthetic : mark the folder as made from clips of people who do not exist, which reports on it then say.
+    clips : sequence
+        Labelled negative, positive or surprise, or in words of which the scheme ``megc2019`` makes that; clips that it
+        leaves out are among the skipped.
+    folder : str or os.PathLike
+        Made if it is not there.
+    recipe : Flow or None, optional
+        With ``scaling="minmax"``; 28×28 by default.
+    jobs : int or None, optional
+        Processes; 0 or ``None`` for one per core.
+    cache : str or os.PathLike or None, optional
+        Root of the sequence cache; see :func:`fleeting.sequences.cache.default_cache`.
+    progress : Progress or None, optional
+        Called with the number of clips done and of all.
+    synthetic : bool, optional
+        Mark the folder as made from clips of people who do not exist, which reports on it then say.
 
     Raises
     ------
@@ -102,7 +115,7 @@ def write_flow_folder(
     if synthetic:
         # First, so that not even an unfinished folder can be taken for the real composite.
         write_json(folder / SYNTHETIC, {"note": MARK, "parameters": {"layout": "flow"}})
-    made = prepare(labelled, recipe, root=store, jobs=jobs, progress=progress)
+    made = prepare(labelled, recipe, root=cache, jobs=jobs, progress=progress)
     rows = []
     for position, (clip, info) in enumerate(zip(made.clips, made.infos, strict=True)):
         stem = names[clip.key]

@@ -87,7 +87,7 @@ class Irawan2023(WindowedRecipe):
 
     - Which 10 frames: those around the apex, "the apex occurrence interval" (sec. III.C). SMIC publishes no apex:
       ``missing_apex="spotted"``, or the ``"middle"`` frame.
-    - How often the face is detected: ``alignment="reference"``, once a clip, one transform for all frames;
+    - How often the face is detected: ``alignment="reference"``, once per clip, one transform for all frames;
       ``"per-frame"`` adds the detector's jitter to the motion. The recombination's geometry is fixed for a clip either
       way.
     - Landmarks are detected after the rotation, as the order of the stages has it: ``landmarks="levelled"``;

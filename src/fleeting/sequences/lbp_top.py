@@ -46,7 +46,7 @@ class LBPTOP(FeatureRow):
     """LBP-TOP: histograms of local binary patterns on three orthogonal planes of the clip, from onset to offset.
 
     Zhao and Pietikäinen 2007, as the baseline of the field; see :func:`fleeting.motion.lbp_top.lbp_top_features`. The
-    grey face is aligned once a clip and cropped. 5×5 blocks, radii 1, 1 and 4 are the best of the baseline of CASME II
+    grey face is aligned once per clip and cropped. 5×5 blocks, radii 1, 1 and 4 are the best of the baseline of CASME II
     (Yan et al., *CASME II: an improved spontaneous micro-expression database and the baseline evaluation*, PLoS ONE
     9(1), 2014); uniform patterns of 8 neighbours, as the paper on LBP-TOP has them for faces.
 

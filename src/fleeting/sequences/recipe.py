@@ -40,9 +40,11 @@ class BuiltSequence:
 
     Attributes
     ----------
-    frames : ``(T, H, W, C)`` of the recipe's ``dtype``; ``T + 1`` frames with the onset frame first if the recipe's
-        motion is ``"difference"``.
-    info : JSON-ready facts: ``apex``, ``apex_source``, ``onset``, ``reference``, ``window``, ``notes``.
+    frames : numpy.ndarray
+        ``(T, H, W, C)`` of the recipe's ``dtype``; ``T + 1`` frames with the onset frame first if the recipe's motion
+        is ``"difference"``.
+    info : dict of str to object
+        JSON-ready facts: ``apex``, ``apex_source``, ``onset``, ``reference``, ``window``, ``notes``.
     """
 
     frames: NDArray[Any]
@@ -107,7 +109,8 @@ class Recipe(BaseModel):
 
         Parameters
         ----------
-        frames : a sequence of this recipe, ``stored_shape``.
+        frames : numpy.ndarray
+            A sequence of this recipe, ``stored_shape``.
         """
         if self.dtype != "uint8" or self.channels not in (1, 3):
             return None
@@ -118,8 +121,10 @@ class Recipe(BaseModel):
 
         Parameters
         ----------
-        info : of the sequence, as :meth:`build` gives it.
-        n_frames : frames of its clip.
+        info : mapping
+            Of the sequence, as :meth:`build` gives it.
+        n_frames : int
+            Frames of its clip.
         """
         since = "onset" if self.motion == "difference" else "first"
         return (
@@ -128,7 +133,7 @@ class Recipe(BaseModel):
         )
 
     def content_hash(self) -> str:
-        """16 hex digits over the fields and the versions of all that makes the pixels; keys the store."""
+        """16 hex digits over the fields and the versions of all that makes the pixels; keys the cache."""
         from fleeting.faces.detector import LANDMARKS_SHA256, landmark_file
 
         landmarks: str = LANDMARKS_SHA256

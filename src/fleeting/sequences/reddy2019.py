@@ -127,7 +127,7 @@ class Reddy2019Regions(_FirstFrames):
     Reddy et al. 2019, sec. III, cut "eyes and mouth"; how far is what scripts in circulation do: the width of the
     face, by the jaw's landmarks 1 and 15 (iBUG numbers from 0), from the brows down to these points for the eyes, and
     from the jaw's points 2 and 14 down to 6 and 10 for nose and mouth. Two deviations: they find the face in each
-    frame, which adds the detector's jitter to the motion (``alignment="per-frame"``), ours once a clip; and where they
+    frame, which adds the detector's jitter to the motion (``alignment="per-frame"``), ours once per clip; and where they
     go by one of two opposite points, we take the mean.
 
     Ours, beyond the paper: ``window="apex"``, ``motion="difference"``, ``step``.

@@ -35,11 +35,16 @@ class Step:
 
     Attributes
     ----------
-    title : what was done.
-    images : ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)`` or ``(H, W, 1)``; one for each frame that is shown.
-    captions : what each image is.
-    sequence : whether these are the frames of the finished sequence.
-    changes : of a sequence, whether a row below shows what changed since its first frame.
+    title : str
+        What was done.
+    images : tuple of numpy.ndarray of uint8
+        ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)`` or ``(H, W, 1)``; one for each frame that is shown.
+    captions : tuple of str
+        What each image is.
+    sequence : bool
+        Whether these are the frames of the finished sequence.
+    changes : bool
+        Of a sequence, whether a row below shows what changed since its first frame.
     """
 
     title: str
@@ -106,13 +111,16 @@ def _small(image: NDArray[np.uint8], enlarge: bool = False) -> tuple[NDArray[np.
 
 
 def draw_steps(steps: Sequence[Step], path: str | os.PathLike[str], *, title: str = "") -> Path:
-    """Draw a recipe's stages to a file: a row for each frame that is shown, a column a stage, the sequence below.
+    """Draw a recipe's stages to a file: a row for each frame that is shown, a column per stage, the sequence below.
 
     Parameters
     ----------
-    steps : of a recipe's ``steps(clip)``.
-    path : ends in png, svg, pdf or jpg.
-    title : stands above.
+    steps : sequence
+        Of a recipe's ``steps(clip)``.
+    path : str or os.PathLike
+        Ends in png, svg, pdf or jpg.
+    title : str, optional
+        Stands above.
 
     Raises
     ------

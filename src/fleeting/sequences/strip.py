@@ -22,11 +22,13 @@ def change_image(frame: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDAr
 
     Parameters
     ----------
-    frame, reference : ``uint8`` ``(H, W, C)`` with 1 or 3 channels.
+    frame, reference : numpy.ndarray of uint8
+        ``uint8`` ``(H, W, C)`` with 1 or 3 channels.
 
     Returns
     -------
-    ``uint8`` RGB ``(H, W, 3)``.
+    numpy.ndarray of uint8
+        ``uint8`` RGB ``(H, W, 3)``.
     """
     change = frame.astype(np.float32).mean(2) - reference.astype(np.float32).mean(2)
     amount = np.clip(np.abs(change) / FULL_CHANGE, 0, 1)[..., None]
@@ -47,15 +49,21 @@ def film_strip(
 
     Parameters
     ----------
-    sequence : ``uint8`` ``(T, H, W, C)``.
-    reference_first : whether frame 0 is the onset frame in front of the sequence.
-    count : frames to show, at most; the first, the middle (the apex) and the last are among them if it is odd.
-    side : height of one frame in the picture, in pixels.
-    extra : further rows, each a strip of the same width.
+    sequence : numpy.ndarray of uint8
+        ``uint8`` ``(T, H, W, C)``.
+    reference_first : bool
+        Whether frame 0 is the onset frame in front of the sequence.
+    count : int, optional
+        Frames to show, at most; the first, the middle (the apex) and the last are among them if it is odd.
+    side : int, optional
+        Height of one frame in the picture, in pixels.
+    extra : sequence, optional
+        Further rows, each a strip of the same width.
 
     Returns
     -------
-    ``uint8`` RGB.
+    numpy.ndarray of uint8
+        ``uint8`` RGB.
     """
     if sequence.ndim != 4 or len(sequence) < 1 + reference_first:
         raise UsageError(f"a sequence is uint8 of shape (T, H, W, C); found shape {sequence.shape}")

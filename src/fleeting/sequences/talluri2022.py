@@ -75,9 +75,12 @@ class Talluri2022(WindowedRecipe):
 
         Parameters
         ----------
-        source : the training set: ``"casme2"`` (36 frames), ``"smic"`` (26) or ``"combined"`` (30).
-        model : ``"model_a"``, ``"split_model"``, ``"model_c"`` (128×128 pixels) or ``"model_b"`` (64×64).
-        fields : further fields, such as ``window="initial"`` for table 3.
+        source : str
+            The training set: ``"casme2"`` (36 frames), ``"smic"`` (26) or ``"combined"`` (30).
+        model : str
+            ``"model_a"``, ``"split_model"``, ``"model_c"`` (128×128 pixels) or ``"model_b"`` (64×64).
+        fields : object
+            Further fields, such as ``window="initial"`` for table 3.
 
         Raises
         ------

@@ -104,9 +104,12 @@ class WindowedRecipe(Recipe):
 
         Parameters
         ----------
-        image : the frame in which they were found.
-        notes : what a reader of the result should know is added here.
-        first : the view of the reference frame, for a frame that is aligned by itself.
+        image : numpy.ndarray of uint8
+            The frame in which they were found.
+        notes : list of str
+            What a reader of the result should know is added here.
+        first : FrameView or None, optional
+            The view of the reference frame, for a frame that is aligned by itself.
         """
         raise NotImplementedError
 
@@ -196,7 +199,7 @@ class WindowedRecipe(Recipe):
 
     def _face_sentence(self) -> str:
         if self.alignment == "reference":
-            return "The face is found once a clip and one transform is applied to all its frames."
+            return "The face is found once per clip and one transform is applied to all its frames."
         return "The face is found in every frame."
 
     def _motion_sentences(self) -> list[str]:

@@ -23,16 +23,22 @@ def apex_window(n_frames: int, apex: int, length: int, *, step: int = 1, fill: s
 
     Parameters
     ----------
-    n_frames : frames in the clip, at least 1.
-    apex : 0-based index of the apex frame, in ``[0, n_frames)``.
-    length : frames to return, at least 1.
-    step : take every ``step``-th frame, the apex among them; 1 as published.
-    fill : ``"repeat"`` as published; ``"shift"`` moves the window into the clip first and repeats only what the clip
-        is too short for, so the apex may leave the centre.
+    n_frames : int
+        Frames in the clip, at least 1.
+    apex : int
+        0-based index of the apex frame, in ``[0, n_frames)``.
+    length : int
+        Frames to return, at least 1.
+    step : int, optional
+        Take every ``step``-th frame, the apex among them; 1 as published.
+    fill : str, optional
+        ``"repeat"`` as published; ``"shift"`` moves the window into the clip first and repeats only what the clip is
+        too short for, so the apex may leave the centre.
 
     Returns
     -------
-    int64 array of shape ``(length,)``, non-decreasing, values in ``[0, n_frames)``.
+    numpy.ndarray of int64
+        int64 array of shape ``(length,)``, non-decreasing, values in ``[0, n_frames)``.
 
     Raises
     ------

@@ -41,14 +41,18 @@ def motion_scores(
 
     Parameters
     ----------
-    frames : aligned grey ``uint8`` frames ``(H, W)``; the first is the reference.
-    mask : ``(H, W)``; the face without the eyes (:func:`fleeting.faces.face_mask`).
-    by : ``"flow"``: how far the skin has moved, in pixels. ``"strain"``: how much it is stretched, a pure number.
+    frames : iterable of numpy.ndarray of uint8
+        Aligned grey ``uint8`` frames ``(H, W)``; the first is the reference.
+    mask : numpy.ndarray of bool
+        ``(H, W)``; the face without the eyes (:func:`fleeting.faces.face_mask`).
+    by : Measure, optional
+        ``"flow"``: how far the skin has moved, in pixels. ``"strain"``: how much it is stretched, a pure number.
         ``"both"``: the two, each divided by its highest value, added.
 
     Returns
     -------
-    float64 ``(T,)``, taken over the tenth of the face that moves, or is stretched, most; the first is 0.
+    numpy.ndarray of float64
+        float64 ``(T,)``, taken over the tenth of the face that moves, or is stretched, most; the first is 0.
     """
     import cv2
 
@@ -93,13 +97,17 @@ def spot_apex(frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], fps:
 
     Parameters
     ----------
-    frames : aligned grey frames, at least one; they may come from a generator.
-    mask : the face without the eyes.
-    fps : sets the smoothing to 25 ms, at least 3 frames where there are enough; 5 frames if unknown.
+    frames : iterable of numpy.ndarray of uint8
+        Aligned grey frames, at least one; they may come from a generator.
+    mask : numpy.ndarray of bool
+        The face without the eyes.
+    fps : float or None, optional
+        Sets the smoothing to 25 ms, at least 3 frames where there are enough; 5 frames if unknown.
 
     Returns
     -------
     ApexSpot
+        ApexSpot.
 
     Raises
     ------
@@ -128,8 +136,10 @@ def motion(
 
     Parameters
     ----------
-    frames, landmarks, fps : see :func:`fleeting.spotting.find_apex`.
-    by : ``"flow"``, ``"strain"``, or both: the two courses, each divided by its highest value, added.
+    frames, landmarks, fps : iterable of numpy.ndarray of uint8 and numpy.ndarray of float64 and float or None, optional
+        See :func:`fleeting.spotting.find_apex`.
+    by : Measure, optional
+        ``"flow"``, ``"strain"``, or both: the two courses, each divided by its highest value, added.
     """
     source = iter(frames)
     first = next(source)
@@ -153,10 +163,14 @@ def spot_clip(
 
     Parameters
     ----------
-    clip : the clip.
-    landmarks : ``(68, 2)`` of its reference frame; see :func:`fleeting.faces.find_reference`.
-    start, stop : frames to search, ``[start, stop)``; to the end by default.
-    method, options : see :func:`fleeting.spotting.find_apex`.
+    clip : Clip
+        The clip.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` of its reference frame; see :func:`fleeting.faces.find_reference`.
+    start, stop : int and int or None, optional
+        Frames to search, ``[start, stop)``; to the end by default.
+    method, options : str, optional and object
+        See :func:`fleeting.spotting.find_apex`.
 
     Raises
     ------
@@ -188,12 +202,14 @@ def aligned_faces(
 
     Parameters
     ----------
-    clip, landmarks, start, stop : see :func:`spot_clip`.
+    clip, landmarks, start, stop : Clip and numpy.ndarray of float64 and int, optional and int or None, optional
+        See :func:`spot_clip`.
 
     Returns
     -------
-    The frames that could be read, int64 ``(T,)``; their aligned grey faces, ``uint8`` ``(T, 192, 192)``, in which the
-    landmarks' box is 128 pixels wide; and the landmarks in them, ``(68, 2)``.
+    tuple of (numpy.ndarray of int64, numpy.ndarray of uint8, numpy.ndarray of float64)
+        The frames that could be read, int64 ``(T,)``; their aligned grey faces, ``uint8`` ``(T, 192, 192)``, in which
+        the landmarks' box is 128 pixels wide; and the landmarks in them, ``(68, 2)``.
 
     Raises
     ------

@@ -36,16 +36,18 @@ class SpottingBenchmark:
 
     Attributes
     ----------
-    table : a row a clip and method: ``dataset, subject, clip, method, n_frames`` (searched), ``apex`` (annotated) and
+    table : pandas.DataFrame
+        A row per clip and method: ``dataset, subject, clip, method, n_frames`` (searched), ``apex`` (annotated) and
         ``spotted`` (both 0-based frames of the clip), ``error`` in frames, ``share`` of the frames searched.
-    skipped : key of a clip, or key and method where a single method failed, and the reason.
+    skipped : list of tuple of (str, str)
+        Key of a clip, or key and method where a single method failed, and the reason.
     """
 
     table: pd.DataFrame
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
     def summary(self) -> pd.DataFrame:
-        """A row a data set and method, in the order in which they were asked for.
+        """A row per data set and method, in the order in which they were asked for.
 
         Columns: ``dataset, method, clips, mae`` (mean absolute error in frames), ``se`` (its standard error), ``median``,
         ``p90`` and ``mae_share`` (mean error as a share of the frames searched).
@@ -92,12 +94,17 @@ def benchmark_spotters(
 
     Parameters
     ----------
-    clips : annotated clips.
-    methods : names of :func:`fleeting.spotting.list_spotters`, each with its options; all with their defaults if not
-        given. The row of always answering the middle of the frames searched is added.
-    within : ``"clip"`` searches all frames, ``"expression"`` those from the annotated onset to the offset.
-    jobs : processes; 0 or ``None`` for one a core.
-    progress : called with the number of clips done and of all.
+    clips : sequence
+        Annotated clips.
+    methods : sequence or None, optional
+        Names of :func:`fleeting.spotting.list_spotters`, each with its options; all with their defaults if not given.
+        The row of always answering the middle of the frames searched is added.
+    within : Within, optional
+        ``"clip"`` searches all frames, ``"expression"`` those from the annotated onset to the offset.
+    jobs : int or None, optional
+        Processes; 0 or ``None`` for one per core.
+    progress : Progress or None, optional
+        Called with the number of clips done and of all.
 
     Raises
     ------

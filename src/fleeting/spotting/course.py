@@ -21,10 +21,14 @@ class ApexSpot:
 
     Attributes
     ----------
-    apex : 0-based index of the frame.
-    onset : the last frame before the apex at which the score is still near its start; never after the apex.
-    indexes : int64 ``(T,)``, the frames that were compared.
-    scores : float64 ``(T,)``, how far each of them is from the first, in the method's own unit, smoothed where the method
+    apex : int
+        0-based index of the frame.
+    onset : int
+        The last frame before the apex at which the score is still near its start; never after the apex.
+    indexes : numpy.ndarray of int64
+        int64 ``(T,)``, the frames that were compared.
+    scores : numpy.ndarray of float64
+        float64 ``(T,)``, how far each of them is from the first, in the method's own unit, smoothed where the method
         smooths. For ours that is the mean flow magnitude over the tenth of the face that moves most, in pixels (of a
         128-pixel face if a clip was spotted).
     """
@@ -60,13 +64,17 @@ def peak_near(scores: NDArray[np.float64], start: int, reach: int) -> int:
 
     Parameters
     ----------
-    scores : one a frame, not smoothed.
-    start : the frame of the maximum, as far as it is known.
-    reach : frames on each side that the parabola is fitted to; below 2 nothing is gained and ``start`` is returned.
+    scores : numpy.ndarray of float64
+        One a frame, not smoothed.
+    start : int
+        The frame of the maximum, as far as it is known.
+    reach : int
+        Frames on each side that the parabola is fitted to; below 2 nothing is gained and ``start`` is returned.
 
     Returns
     -------
-    A frame at most ``reach`` from ``start``; ``start`` itself where the scores do not bend down.
+    int
+        A frame at most ``reach`` from ``start``; ``start`` itself where the scores do not bend down.
     """
     low, high = max(0, start - reach), min(len(scores), start + reach + 1)
     if reach < 2 or high - low < 4:
@@ -82,8 +90,10 @@ def spot_in(scores: ArrayLike, apex: int | None = None) -> ApexSpot:
 
     Parameters
     ----------
-    scores : one a frame, at least one.
-    apex : 0-based; the highest score's frame if not given.
+    scores : ArrayLike
+        One a frame, at least one.
+    apex : int or None, optional
+        0-based; the highest score's frame if not given.
 
     Raises
     ------

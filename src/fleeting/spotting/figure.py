@@ -19,11 +19,16 @@ def draw_spot(
 
     Parameters
     ----------
-    spot : of any apex spotter.
-    path : ends in png, svg, pdf or jpg.
-    fps : for an axis in seconds; frames if unknown.
-    title : above the plot.
-    unit : what the scores are.
+    spot : ApexSpot
+        Of any apex spotter.
+    path : str or os.PathLike
+        Ends in png, svg, pdf or jpg.
+    fps : float or None, optional
+        For an axis in seconds; frames if unknown.
+    title : str, optional
+        Above the plot.
+    unit : str, optional
+        What the scores are.
 
     Raises
     ------

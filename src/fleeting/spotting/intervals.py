@@ -38,21 +38,36 @@ class IntervalSettings:
 
     Parameters
     ----------
-    lag : half a micro-expression: how far before and after a frame it is compared.
-    smoothing : standard deviation of the Gaussian that takes the noise of single frames away.
-    macro_lag : the same for macro-expressions.
-    floor : the least motion of the skin that counts; three times that for macro-expressions.
-    contrast : how many times the usual motion of the seconds around an expression has to reach.
-    around : how far the seconds around reach, to both sides.
-    macro_limit : how long a macro-expression may take to come or to go.
-    return_share : how far the face has to come back, as a share of how far it went.
-    head_share : how much motion of the skin is laid to the head, for each pixel that the head turns meanwhile.
-    residual_share : how many times the flow that no motion of the head explains.
-    residual_limit : with more than that unexplained a frame does not show the face well enough to be used ...
-    residual_time : ... unless it is for less than this: teeth that show in a smile are explained by no motion either.
-    busy : so many other turning points within 1.2 s in the same part of the face mean speech or the like, no expression.
-    busy_share : how high they have to be, as a share of the expression's height.
-    busy_floor : and how high at least; noise turns all the time.
+    lag : float, optional
+        Half a micro-expression: how far before and after a frame it is compared.
+    smoothing : float, optional
+        Standard deviation of the Gaussian that takes the noise of single frames away.
+    macro_lag : float, optional
+        The same for macro-expressions.
+    floor : float, optional
+        The least motion of the skin that counts; three times that for macro-expressions.
+    contrast : float, optional
+        How many times the usual motion of the seconds around an expression has to reach.
+    around : float, optional
+        How far the seconds around reach, to both sides.
+    macro_limit : float, optional
+        How long a macro-expression may take to come or to go.
+    return_share : float, optional
+        How far the face has to come back, as a share of how far it went.
+    head_share : float, optional
+        How much motion of the skin is laid to the head, for each pixel that the head turns meanwhile.
+    residual_share : float, optional
+        How many times the flow that no motion of the head explains.
+    residual_limit : float, optional
+        With more than that unexplained a frame does not show the face well enough to be used ...
+    residual_time : float, optional
+        ... unless it is for less than this: teeth that show in a smile are explained by no motion either.
+    busy : int, optional
+        So many other turning points within 1.2 s in the same part of the face mean speech or the like, no expression.
+    busy_share : float, optional
+        How high they have to be, as a share of the expression's height.
+    busy_floor : float, optional
+        And how high at least; noise turns all the time.
     """
 
     lag: float = 0.18
@@ -78,11 +93,15 @@ class SpottedEvent(Event):
 
     Attributes
     ----------
-    strength : how far the skin of the region that moves most is from its rest at the apex, in pixels of a 128-pixel
-        face. A mean over the region, so below the largest motion of any point.
-    confidence : 0 to 1: 0.5 at the threshold; no probability.
-    regions : the parts of the face that take part, most moved first; names of ``REGION_NAMES``.
-    direction : in which direction the first of them moves, in degrees: 0 to the image's right, 90 up.
+    strength : float
+        How far the skin of the region that moves most is from its rest at the apex, in pixels of a 128-pixel face. A
+        mean over the region, so below the largest motion of any point.
+    confidence : float
+        0 to 1: 0.5 at the threshold; no probability.
+    regions : tuple of str
+        The parts of the face that take part, most moved first; names of ``REGION_NAMES``.
+    direction : float
+        In which direction the first of them moves, in degrees: 0 to the image's right, 90 up.
     """
 
     strength: float = 0.0
@@ -114,12 +133,15 @@ def spot_intervals(table: MotionTable, settings: IntervalSettings | None = None)
 
     Parameters
     ----------
-    table : its measurements, from :func:`~fleeting.spotting.measure_motion`.
-    settings : what to go by.
+    table : MotionTable
+        Its measurements, from :func:`~fleeting.spotting.measure_motion`.
+    settings : IntervalSettings or None, optional
+        What to go by.
 
     Returns
     -------
-    Events in order of time; ``onset``, ``apex`` and ``offset`` are the frames of the table.
+    list of SpottedEvent
+        Events in order of time; ``onset``, ``apex`` and ``offset`` are the frames of the table.
     """
     settings = settings or IntervalSettings()
     events: list[SpottedEvent] = []
@@ -164,7 +186,8 @@ def describe_event(table: MotionTable, onset: int, offset: int, kind: str, confi
 
     Parameters
     ----------
-    onset, offset : rows of the table.
+    onset, offset : int
+        Rows of the table.
     """
     skin = _smooth(table.position[onset : offset + 1, SKIN].astype(np.float64), 0.01 * table.fps)
     away = skin - (skin[0] + skin[-1]) / 2
@@ -384,10 +407,14 @@ class IntervalSpotter:
 
     Parameters
     ----------
-    fps : frames a second.
-    settings : what to go by.
-    find : spots the expressions of a table in another way, for instance ``LearnedSpotter.spot``.
-    wait : seconds that are waited for what follows. From 8 on the events are those of the whole table; a live picture may
+    fps : float
+        Frames a second.
+    settings : IntervalSettings or None, optional
+        What to go by.
+    find : callable or None, optional
+        Spots the expressions of a table in another way, for instance ``LearnedSpotter.spot``.
+    wait : float, optional
+        Seconds that are waited for what follows. From 8 on the events are those of the whole table; a live picture may
         do with 3, at the price of some long macro-expressions.
 
     Examples
@@ -406,7 +433,7 @@ class IntervalSpotter:
         wait: float = 8.0,
     ) -> None:
         if not fps > 0:
-            raise UsageError(f"frames a second must be positive, found {fps}")
+            raise UsageError(f"frames per second must be positive, found {fps}")
         if not 1 <= wait <= 60:
             raise UsageError(f"a spotter waits 1 to 60 seconds for what follows, found {wait}")
         self.fps = float(fps)

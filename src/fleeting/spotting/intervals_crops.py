@@ -35,8 +35,10 @@ class FaceFollower:
 
     Parameters
     ----------
-    fps : frames a second.
-    detector : finds the face; by default that of the process.
+    fps : float
+        Frames a second.
+    detector : FaceDetector or None, optional
+        Finds the face; by default that of the process.
     """
 
     def __init__(self, fps: float, detector: FaceDetector | None = None) -> None:
@@ -116,8 +118,10 @@ def measure_motion(
 
     Parameters
     ----------
-    frames : RGB or grey ``uint8`` frames in order; ``None`` for one that cannot be decoded.
-    fps : frames a second.
+    frames : iterable of (numpy.ndarray of uint8 or None)
+        RGB or grey ``uint8`` frames in order; ``None`` for one that cannot be decoded.
+    fps : float
+        Frames a second.
     """
     follower, meter = FaceFollower(fps, detector), FaceMotion(fps)
     for index, frame in enumerate(frames):

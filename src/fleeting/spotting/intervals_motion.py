@@ -1,8 +1,8 @@
-"""How the parts of a face move in a long video, measured in one pass: one optical flow a frame, bounded memory.
+"""How the parts of a face move in a long video, measured in one pass: one optical flow per frame, bounded memory.
 
-Each frame is compared with a *key* frame of the recent past, not with its neighbour: at 200 frames a second a
+Each frame is compared with a *key* frame of the recent past, not with its neighbour: at 200 frames per second a
 micro-expression moves the skin by hundredths of a pixel from frame to frame, which no flow method measures, and sums of
-such steps drift. A new key is taken a few times a second, and what was measured up to it is carried over. Differences of
+such steps drift. A new key is taken a few times per second, and what was measured up to it is carried over. Differences of
 the result over any lag are the flow over that lag.
 """
 
@@ -82,16 +82,24 @@ class FrameMotion(NamedTuple):
 
     Attributes
     ----------
-    frame : its 0-based number.
-    valid : whether there is a face; all that follows is 0 if not.
-    stretch : number of the unbroken run of frames; positions of different stretches cannot be compared.
-    position : ``(16, 2)`` where each region of :data:`REGION_NAMES` is, x then y, in pixels of a 128-pixel face; the
-        head's own motion is removed. The origin is where the stretch began.
-    head : ``(6,)`` motion of the head since the stretch began: shift x, y (pixels of a 128-pixel face), rotation
+    frame : int
+        Its 0-based number.
+    valid : bool
+        Whether there is a face; all that follows is 0 if not.
+    stretch : int
+        Number of the unbroken run of frames; positions of different stretches cannot be compared.
+    position : numpy.ndarray of float32
+        ``(16, 2)`` where each region of :data:`REGION_NAMES` is, x then y, in pixels of a 128-pixel face; the head's
+        own motion is removed. The origin is where the stretch began.
+    head : numpy.ndarray of float32
+        ``(6,)`` motion of the head since the stretch began: shift x, y (pixels of a 128-pixel face), rotation
         (radians), growth, and turns about the vertical and the horizontal axis (pixels at the middle of the face).
-    residual : median flow that the head's motion does not explain, in pixels of a 128-pixel face.
-    open : ``(2,)`` contrast within the right and the left eye, as a share of the face's brightness; low with lids shut.
-    map : ``(16, 16, 2)`` position of each cell of the crop, as ``position``.
+    residual : float
+        Median flow that the head's motion does not explain, in pixels of a 128-pixel face.
+    open : numpy.ndarray of float32
+        ``(2,)`` contrast within the right and the left eye, as a share of the face's brightness; low with lids shut.
+    map : numpy.ndarray of float32
+        ``(16, 16, 2)`` position of each cell of the crop, as ``position``.
     """
 
     frame: int
@@ -106,12 +114,14 @@ class FrameMotion(NamedTuple):
 
 @dataclass(frozen=True)
 class MotionTable:
-    """The measurements of a recording, one row a frame; see :class:`FrameMotion`.
+    """The measurements of a recording, one row per frame; see :class:`FrameMotion`.
 
     Attributes
     ----------
-    fps : frames a second.
-    frame, valid, stretch, position, head, residual, open, map : arrays whose first axis is the frame.
+    fps : float
+        Frames a second.
+    frame, valid, stretch, position, head, residual, open, map : numpy.ndarray
+        Arrays whose first axis is the frame.
     """
 
     fps: float
@@ -175,8 +185,10 @@ class FaceMotion:
 
     Parameters
     ----------
-    fps : frames a second.
-    key_seconds : time between two key frames.
+    fps : float
+        Frames a second.
+    key_seconds : float, optional
+        Time between two key frames.
 
     Examples
     --------
@@ -189,7 +201,7 @@ class FaceMotion:
         import cv2
 
         if not fps > 0:
-            raise UsageError(f"frames a second must be positive, found {fps}")
+            raise UsageError(f"frames per second must be positive, found {fps}")
         self.fps = float(fps)
         self._keep = max(2, round(key_seconds * fps))
         self._key: _Key | None = None
@@ -220,11 +232,15 @@ class FaceMotion:
 
         Parameters
         ----------
-        index : its number.
-        crop : aligned grey face ``(128, 128)``, or ``None`` if there is no face; that ends the stretch.
-        matrix : ``(2, 3)`` from frame pixels to crop pixels. It may change from frame to frame, smoothly or not: what
-            the crop does is not mistaken for motion.
-        points : ``(68, 2)`` landmarks in the crop. They place the regions, to a few pixels, and are not measured.
+        index : int
+            Its number.
+        crop : numpy.ndarray of uint8 or None
+            Aligned grey face ``(128, 128)``, or ``None`` if there is no face; that ends the stretch.
+        matrix : numpy.ndarray of float64 or None, optional
+            ``(2, 3)`` from frame pixels to crop pixels. It may change from frame to frame, smoothly or not: what the
+            crop does is not mistaken for motion.
+        points : numpy.ndarray of float64 or None, optional
+            ``(68, 2)`` landmarks in the crop. They place the regions, to a few pixels, and are not measured.
         """
         if crop is None:
             self._key = self._thumb = None

@@ -26,13 +26,17 @@ def spot_by_scores(
 
     Parameters
     ----------
-    table : the measurements that the scores were made from; they tell where on the face it was.
-    scores : ``(T, 2)`` in [0, 1], for micro- and macro-expressions.
-    threshold : what the peak of an interval has to reach, for both.
+    table : MotionTable
+        The measurements that the scores were made from; they tell where on the face it was.
+    scores : numpy.ndarray of float64
+        ``(T, 2)`` in [0, 1], for micro- and macro-expressions.
+    threshold : tuple of (float, float), optional
+        What the peak of an interval has to reach, for both.
 
     Returns
     -------
-    Events in order of time. An interval that two claim goes to the higher score.
+    list of SpottedEvent
+        Events in order of time. An interval that two claim goes to the higher score.
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(table), 2):

@@ -46,10 +46,14 @@ def liong2015(
 
     Parameters
     ----------
-    frames, landmarks, fps : see :func:`fleeting.spotting.find_apex`.
-    radius : of the patterns, in pixels.
-    blocks : along each side of a region, whose distances are averaged; 1 takes a region whole.
-    blur : sigma in pixels of the Gaussian that takes sensor noise away first; 0 for none.
+    frames, landmarks, fps : iterable of numpy.ndarray of uint8 and numpy.ndarray of float64 and float or None, optional
+        See :func:`fleeting.spotting.find_apex`.
+    radius : int, optional
+        Of the patterns, in pixels.
+    blocks : int, optional
+        Along each side of a region, whose distances are averaged; 1 takes a region whole.
+    blur : float, optional
+        Sigma in pixels of the Gaussian that takes sensor noise away first; 0 for none.
     """
     raw = lbp_changes(frames, landmarks, radius=radius, blocks=blocks, blur=blur)
     scores = smooth(raw, smoothing_width(fps)) if len(raw) > 2 else raw
@@ -68,7 +72,8 @@ def lbp_changes(
 
     Returns
     -------
-    float64 ``(T,)``; 0 for the first frame, at most 3.
+    numpy.ndarray of float64
+        float64 ``(T,)``; 0 for the first frame, at most 3.
     """
     import cv2
 
@@ -110,7 +115,8 @@ def divide_and_conquer(scores: NDArray[np.float64]) -> int:
 
     Returns
     -------
-    0-based index of the frame.
+    int
+        0-based index of the frame.
 
     Examples
     --------
@@ -119,7 +125,7 @@ def divide_and_conquer(scores: NDArray[np.float64]) -> int:
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
-        raise UsageError(f"a search needs one score a frame; found an array of shape {values.shape}")
+        raise UsageError(f"a search needs one score per frame; found an array of shape {values.shape}")
     heights = np.zeros(len(values))
     peaks = local_peaks(values)
     heights[peaks] = values[peaks] - values.min()

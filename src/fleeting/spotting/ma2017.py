@@ -44,10 +44,14 @@ def ma2017(
 
     Parameters
     ----------
-    frames, landmarks, fps : see :func:`fleeting.spotting.find_apex`.
-    bins : directions.
-    size : side of a region in inter-ocular distances.
-    remove_head : take the head's own motion out of the flow.
+    frames, landmarks, fps : iterable of numpy.ndarray of uint8 and numpy.ndarray of float64 and float or None, optional
+        See :func:`fleeting.spotting.find_apex`.
+    bins : int, optional
+        Directions.
+    size : float, optional
+        Side of a region in inter-ocular distances.
+    remove_head : bool, optional
+        Take the head's own motion out of the flow.
     """
     boxes: list[Box] = []
     mask: NDArray[np.bool_] | None = None

@@ -50,10 +50,14 @@ def boxes_around(
 
     Parameters
     ----------
-    landmarks : ``(68, 2)`` in pixels of the image.
-    places : name to the landmarks whose mean is the centre.
-    shape : height and width of the image.
-    size : side of a box in inter-ocular distances.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` in pixels of the image.
+    places : mapping
+        Name to the landmarks whose mean is the centre.
+    shape : tuple of (int, int)
+        Height and width of the image.
+    size : float
+        Side of a box in inter-ocular distances.
 
     Raises
     ------

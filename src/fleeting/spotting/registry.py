@@ -39,11 +39,16 @@ class SpotterInfo:
 
     Attributes
     ----------
-    name : what :func:`find_apex` calls it.
-    summary : one line.
-    paper : where it comes from.
-    options : its options with their defaults.
-    source : hash of the file of a spotter from outside; ``None`` for ours.
+    name : str
+        What :func:`find_apex` calls it.
+    summary : str
+        One line.
+    paper : str
+        Where it comes from.
+    options : dict of str to object
+        Its options with their defaults.
+    source : str or None
+        Hash of the file of a spotter from outside; ``None`` for ours.
     """
 
     name: str
@@ -58,13 +63,15 @@ def register_spotter(name: str, *, paper: str) -> Callable[[S], S]:
 
     The function takes ``frames`` (an iterator over aligned grey ``uint8`` frames ``(H, W)``, the first of which is the
     reference), ``landmarks`` (``(68, 2)``, in pixels of those frames) and ``fps`` (or ``None``), then its options, all
-    with defaults. It returns an :class:`ApexSpot`; :func:`fleeting.spotting.spot_in` makes one from a score a frame. The
+    with defaults. It returns an :class:`ApexSpot`; :func:`fleeting.spotting.spot_in` makes one from a score per frame. The
     first line of its docstring becomes the summary.
 
     Parameters
     ----------
-    name : how :func:`find_apex` calls it.
-    paper : the source.
+    name : str
+        How :func:`find_apex` calls it.
+    paper : str
+        The source.
 
     Raises
     ------
@@ -134,12 +141,17 @@ def find_apex(
 
     Parameters
     ----------
-    frames : aligned grey ``uint8`` frames ``(H, W)``, at least one; the first is what the others are compared with. They
-        may come from a generator: no method keeps them.
-    landmarks : ``(68, 2)`` of the first frame, in its pixels.
-    method : one of :func:`list_spotters`.
-    fps : frames a second, by which smoothing is set; ``None`` if unknown.
-    options : the method's own, see ``spotter_info(method).options``.
+    frames : iterable of numpy.ndarray of uint8
+        Aligned grey ``uint8`` frames ``(H, W)``, at least one; the first is what the others are compared with. They may
+        come from a generator: no method keeps them.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` of the first frame, in its pixels.
+    method : str, optional
+        One of :func:`list_spotters`.
+    fps : float or None, optional
+        Frames a second, by which smoothing is set; ``None`` if unknown.
+    options : object
+        The method's own, see ``spotter_info(method).options``.
 
     Raises
     ------

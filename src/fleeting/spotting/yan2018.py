@@ -52,11 +52,16 @@ def yan2018(
 
     Parameters
     ----------
-    frames, landmarks, fps : see :func:`fleeting.spotting.find_apex`.
-    by : ``"flow"``, ``"lbp"`` or both.
-    size : side of a region in inter-ocular distances.
-    bins : directions that are told apart.
-    remove_head : take the head's own motion out of the flow.
+    frames, landmarks, fps : iterable of numpy.ndarray of uint8 and numpy.ndarray of float64 and float or None, optional
+        See :func:`fleeting.spotting.find_apex`.
+    by : {"both", "flow", "lbp"}, optional
+        ``"flow"``, ``"lbp"`` or both.
+    size : float, optional
+        Side of a region in inter-ocular distances.
+    bins : int, optional
+        Directions that are told apart.
+    remove_head : bool, optional
+        Take the head's own motion out of the flow.
     """
     if by not in BY:
         raise unknown_choice("measure", by, BY)

@@ -13,8 +13,9 @@ import numpy as np
 
 from fleeting.datasets import apply_scheme, load_clips
 from fleeting.errors import FleetingError, UsageError, unknown_choice
-from fleeting.experiments import Collection, Conducted, Observer, PlannedRun
+from fleeting.experiments import Collection, CompletedRun, Observer, PlannedRun
 from fleeting.metrics import bootstrap_interval, majority_accuracy
+from fleeting.renamed import renamed_argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,13 +50,19 @@ class Study(ABC):
 
     Parameters
     ----------
-    sets : data sets by kind (``casme2``, ``smic``, ``samm``), each ``KIND:PATH``; a set that is missing leaves its rows
+    sets : mapping, optional
+        Data sets by kind (``casme2``, ``smic``, ``samm``), each ``KIND:PATH``; a set that is missing leaves its rows
         "not run".
-    epochs : instead of the paper's; the page says so.
-    only : parts to run; all by default.
-    columns : variants to run; all by default.
-    seed : of splits and weights.
-    look_alike, scale : whether the sets are synthetic look-alikes, and their share of the true size.
+    epochs : int or None, optional
+        Instead of the paper's; the page says so.
+    only : tuple of str, optional
+        Parts to run; all by default.
+    columns : tuple of str, optional
+        Variants to run; all by default.
+    seed : int, optional
+        Of splits and weights.
+    look_alike, scale : bool and float, optional
+        Whether the sets are synthetic look-alikes, and their share of the true size.
     """
 
     name: ClassVar[str]
@@ -111,7 +118,7 @@ class Study(ABC):
         """All runs, in the order of the paper."""
 
     @abstractmethod
-    def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, Conducted]) -> list[Section]:
+    def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, CompletedRun]) -> list[Section]:
         """The page's sections, in the order of the paper; runs that are absent leave "not run"."""
 
 
@@ -160,12 +167,13 @@ def look_alikes(
     return made
 
 
+@renamed_argument("store", "cache")
 def run_study(
     study: Study,
     out: str | os.PathLike[str],
     *,
     jobs: int | None = 1,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     device: str = "cpu",
     observer: Observer | None = None,
 ) -> StudyResult:
@@ -173,12 +181,18 @@ def run_study(
 
     Parameters
     ----------
-    study : for instance ``Talluri2022(sets={"smic": "smic:PATH"})``.
-    out : the study's folder; :func:`fleeting.reports.render_report` makes its page.
-    jobs : processes, one thread each; 0 or ``None`` for one a core, on CUDA for up to four, which share the card.
-    store : root of the sequence store.
-    device : ``"cpu"``, ``"cuda"`` or ``"auto"``.
-    observer : what is told of the progress.
+    study : Study
+        For instance ``Talluri2022(sets={"smic": "smic:PATH"})``.
+    out : str or os.PathLike
+        The study's folder; :func:`fleeting.reports.render_report` makes its page.
+    jobs : int or None, optional
+        Processes, one thread each; 0 or ``None`` for one per core, on CUDA for up to four, which share the card.
+    cache : str or os.PathLike or None, optional
+        Root of the sequence cache.
+    device : str, optional
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    observer : Observer or None, optional
+        What is told of the progress.
 
     Raises
     ------
@@ -203,7 +217,7 @@ def run_study(
         raise FleetingError(
             f"study {study.name}: nothing to run with {', '.join(study.sets)} and {', '.join(study.only) or 'all parts'}"
         )
-    done = collection.conduct(planned, jobs=jobs, store=store, observer=observer)
+    done = collection.conduct(planned, jobs=jobs, cache=cache, observer=observer)
     sections = study.sections(clips, done)
     tables = {name: table for section in sections for name, table in section.tables.items()}
     runs = [one.describe() for one in done.values()]
@@ -252,12 +266,15 @@ def score(predictions: pd.DataFrame, labels: Mapping[int, Sequence[str]]) -> dic
 
     Parameters
     ----------
-    predictions : of all folds, with the columns ``fold, dataset, subject, label, prediction``.
-    labels : the training labels of each fold.
+    predictions : pandas.DataFrame
+        Of all folds, with the columns ``fold, dataset, subject, label, prediction``.
+    labels : mapping
+        The training labels of each fold.
 
     Returns
     -------
-    dict with ``accuracy, low, high, majority, clips``.
+    dict of str to object
+        Dict with ``accuracy, low, high, majority, clips``.
     """
     right = (predictions["label"] == predictions["prediction"]).groupby(predictions["fold"]).mean()
     interval = bootstrap_interval(predictions, "accuracy")

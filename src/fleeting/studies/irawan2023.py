@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fleeting.experiments import Conducted, ExperimentConfig, PlannedRun
+from fleeting.experiments import CompletedRun, ExperimentConfig, PlannedRun
 from fleeting.sequences import create_recipe
 from fleeting.studies.base import Section, Study, register_study
 from fleeting.studies.published import published, share
@@ -53,7 +53,7 @@ class Irawan2023(Study):
     variants: ClassVar[tuple[str, ...]] = tuple(VARIANTS)
     assumptions: ClassVar[tuple[str, ...]] = (
         "The ten frames are those around the apex; SMIC publishes none, so it is spotted by optical flow.",
-        "The face is found once a clip and one transform serves all its frames.",
+        "The face is found once per clip and one transform serves all its frames.",
         "Figures are those of the last epoch; the paper does not say whether it reports the last or the best. The best "
         "epoch on the test clips is shown apart: it is chosen by looking at them, so it flatters.",
         "The initial learning rate of the paper's text (0.01) and of its best row (0.001) differ; the other sweeps use "
@@ -96,7 +96,7 @@ class Irawan2023(Study):
                     runs.setdefault(name, PlannedRun(name, what, self._config(setting, variant)))
         return list(runs.values())
 
-    def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, Conducted]) -> list[Section]:
+    def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, CompletedRun]) -> list[Section]:
         """Tables I to VI in the paper's order."""
         finished = {name: one for name, one in done.items() if one.finished}
         base = finished.get(_run_name(BASE, "published"))
@@ -109,7 +109,7 @@ class Irawan2023(Study):
         parts.append(_table6(base))
         return parts
 
-    def _sweep(self, table: str, done: Mapping[str, Conducted]) -> Section:
+    def _sweep(self, table: str, done: Mapping[str, CompletedRun]) -> Section:
         import pandas as pd
 
         key, title, label = SWEEPS[table]
@@ -172,7 +172,7 @@ def _run_name(setting: Mapping[str, float], variant: str) -> str:
     return f"rate{setting['learning_rate']:g}-dropout{setting['dropout']:g}-epochs{setting['epochs']:g}-{variant}"
 
 
-def _outcome(conducted: Conducted | None) -> dict[str, Any]:
+def _outcome(conducted: CompletedRun | None) -> dict[str, Any]:
     if conducted is None:
         return {"status": "not run"}
     import pandas as pd
@@ -194,7 +194,7 @@ def _outcome(conducted: Conducted | None) -> dict[str, Any]:
     }
 
 
-def _table1(clips: Sequence[Clip], base: Conducted | None) -> Section:
+def _table1(clips: Sequence[Clip], base: CompletedRun | None) -> Section:
     import pandas as pd
 
     printed = published("irawan2023", "table1")
@@ -225,7 +225,7 @@ def _table1(clips: Sequence[Clip], base: Conducted | None) -> Section:
     return Section(content, {"table1": pd.DataFrame(rows)})
 
 
-def _table6(base: Conducted | None) -> Section:
+def _table6(base: CompletedRun | None) -> Section:
     import pandas as pd
 
     rows: list[dict[str, Any]] = []

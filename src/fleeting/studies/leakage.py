@@ -15,7 +15,7 @@ import numpy as np
 
 from fleeting.datasets import open_dataset
 from fleeting.errors import FleetingError, UsageError, unknown_choice
-from fleeting.experiments import Collection, Conducted, ExperimentConfig, Observer, PlannedRun, RunFolder, Selection
+from fleeting.experiments import Collection, CompletedRun, ExperimentConfig, Observer, PlannedRun, RunFolder, Selection
 from fleeting.metrics import paired_permutation_test, score_all
 from fleeting.studies.base import StudyResult
 
@@ -37,11 +37,16 @@ class _Row:
 
     Attributes
     ----------
-    what : as the page calls it.
-    people, epoch : who is tested, and which weights answer.
-    run : whose predictions.
-    peeked : whether each fold's best test epoch answers.
-    against : key of the honest row that it is compared with; none for an honest one of its own.
+    what : str
+        As the page calls it.
+    people, epoch : str
+        Who is tested, and which weights answer.
+    run : str
+        Whose predictions.
+    peeked : bool
+        Whether each fold's best test epoch answers.
+    against : str
+        Key of the honest row that it is compared with; none for an honest one of its own.
     """
 
     key: str
@@ -73,11 +78,13 @@ def best_test_epochs(run: RunFolder) -> pd.DataFrame:
 
     Parameters
     ----------
-    run : made with ``watch``.
+    run : RunFolder
+        Made with ``watch``.
 
     Returns
     -------
-    As :meth:`RunFolder.predictions`, without probabilities, with the epoch.
+    pandas.DataFrame
+        As :meth:`RunFolder.predictions`, without probabilities, with the epoch.
 
     Raises
     ------
@@ -134,20 +141,26 @@ def run_leakage(
     only: Sequence[str] = (),
     look_alike: bool = False,
     jobs: int | None = 1,
-    store: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
 ) -> StudyResult:
     """Run one method under honest and leaky protocols and write what each leak is worth; asking again resumes it.
 
     Parameters
     ----------
-    config : data, recipe, model, training and one seed; its protocol, selection and watching are replaced. The scheme must
+    config : ExperimentConfig
+        Data, recipe, model, training and one seed; its protocol, selection and watching are replaced. The scheme must
         be given where the data sets have different labels.
-    out : the study's folder; :func:`fleeting.reports.render_report` makes its page.
-    folds : of the two k-folds.
-    only : parts of :data:`LEAKAGE_PARTS` to run beside the honest k-fold; all by default.
-    look_alike : whether the data was made for the study; the page says so, as it does of any synthetic data.
-    jobs, store, observer : as for :func:`fleeting.experiments.evaluate`.
+    out : str or os.PathLike
+        The study's folder; :func:`fleeting.reports.render_report` makes its page.
+    folds : int, optional
+        Of the two k-folds.
+    only : sequence, optional
+        Parts of :data:`LEAKAGE_PARTS` to run beside the honest k-fold; all by default.
+    look_alike : bool, optional
+        Whether the data was made for the study; the page says so, as it does of any synthetic data.
+    jobs, cache, observer : int or None and str or os.PathLike or None and Observer or None, optional
+        As for :func:`fleeting.experiments.evaluate`.
 
     Raises
     ------
@@ -169,7 +182,7 @@ def run_leakage(
     collection = Collection(out)
     identity = {"config": config.model_dump(mode="json"), "folds": folds, "only": list(parts)}
     collection.claim({"kind": "study", "name": "leakage", **identity})
-    done = collection.conduct(_plan(config, folds, parts), jobs=jobs, store=store, observer=observer)
+    done = collection.conduct(_plan(config, folds, parts), jobs=jobs, cache=cache, observer=observer)
     if not done["independent"].finished:
         raise FleetingError(f"no fold could be trained: {'; '.join(done['independent'].failed.values())}")
     answers = {
@@ -214,7 +227,7 @@ def _content(
     table: pd.DataFrame,
     runs: list[dict[str, Any]],
     unfinished: list[str],
-    done: dict[str, Conducted],
+    done: dict[str, CompletedRun],
     look_alike: bool,
 ) -> dict[str, Any]:
     by_key = table.set_index("key")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fleeting.datasets import published_counts, scheme_discrepancies
-from fleeting.experiments import Conducted, ExperimentConfig, PlannedRun
+from fleeting.experiments import CompletedRun, ExperimentConfig, PlannedRun
 from fleeting.sequences import Talluri2022 as Recipe
 from fleeting.studies.base import Section, Study, percent_columns, register_study, score
 from fleeting.studies.published import published, share
@@ -133,7 +133,7 @@ class Talluri2022(Study):
             }
         )
 
-    def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, Conducted]) -> list[Section]:
+    def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, CompletedRun]) -> list[Section]:
         """Tables 1 to 4 and figure 4 in the paper's order."""
         results = {name: _Result(one) for name, one in done.items() if one.finished}
         parts = [_table1(clips), shape_section("talluri2022", "table2", "Table 2. Model-A, layer by layer", "model_a")]
@@ -220,7 +220,7 @@ class Talluri2022(Study):
 class _Result:
     """The predictions of a run, and the training labels of its folds."""
 
-    def __init__(self, conducted: Conducted) -> None:
+    def __init__(self, conducted: CompletedRun) -> None:
         import pandas as pd
 
         run = conducted.run

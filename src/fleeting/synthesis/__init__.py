@@ -5,13 +5,14 @@ exactly. The set stands in for gated data in tests, demonstrations and benchmark
 nothing about real people.
 """
 
+from fleeting.renamed import renamed_names
 from fleeting.synthesis.clip import NEUTRAL, SyntheticClip, make_clip
 from fleeting.synthesis.composite import COMPOSITE, ComposedFrames, CompositeSettings, Style, composite_clips
 from fleeting.synthesis.facs import ACTION_UNITS, EMOTIONS, action_units_text, emotion_names, face_units
 from fleeting.synthesis.identities import FRAME_SIZE, Identity, list_identities, load_identity, portraits
 from fleeting.synthesis.layouts import LAYOUTS
 from fleeting.synthesis.long import LongFrames, LongRecording, make_recording
-from fleeting.synthesis.long_plan import Distractor, LongSettings, Plan, Shown
+from fleeting.synthesis.long_plan import Distractor, LongSettings, Plan, SyntheticEvent
 from fleeting.synthesis.long_writer import RECORDING_FORMATS, RecordingsSummary, write_recordings
 from fleeting.synthesis.look_alike import LOOK_ALIKES, LookAlike, write_look_alike
 from fleeting.synthesis.timing import Timing, intensity_profile
@@ -37,9 +38,9 @@ __all__ = [
     "LookAlike",
     "Plan",
     "RecordingsSummary",
-    "Shown",
     "Style",
     "SyntheticClip",
+    "SyntheticEvent",
     "Timing",
     "action_units_text",
     "composite_clips",
@@ -55,3 +56,10 @@ __all__ = [
     "write_look_alike",
     "write_recordings",
 ]
+
+__getattr__ = renamed_names(
+    __name__,
+    {
+        "Shown": "SyntheticEvent",
+    },
+)

@@ -38,24 +38,39 @@ class SyntheticClip:
 
     Attributes
     ----------
-    frames : ``uint8 (T, H, W, 3)`` RGB; fewer than ``T`` if only some were filmed.
-    identity : name of the identity.
-    emotion : one of the eight, or ``"neutral"``.
-    action_units : as coders write them, for instance ``"6+12"``; empty for a neutral clip.
-    intensities : action unit -> intensity.
-    fps : frames a second.
-    onset, apex, offset : 0-based frames; ``None`` in a neutral clip.
-    profile : ``(T,)`` intensity ``s(t)``, 1 at the apex only, 0 up to the onset and from the offset on.
-    amplitude : the largest displacement of any point at the apex, in pixels of a face 128 pixels wide.
-    amplitude_pixels : the same in pixels of the frames.
-    field : ``float32 (H, W, 2)``, x then y: displacement of what lies at each pixel of frame 0, at the apex, in
-        pixels, head motion left out. At frame ``t`` it is ``profile[t] * field``.
-    landmarks : ``float64 (T, 68, 2)``, the exact track (pixel centres at integers), head motion and blink included.
-    head : ``float64 (T, 4)``: shift x, shift y (pixels), rotation (radians), growth, about ``centre``; frame 0 is
-        at rest.
-    centre : ``(2,)`` the point the head turns about.
-    blink : frame at which the eyes are shut, or ``None``.
-    filmed : which of the clip's frames ``frames`` holds, or ``None`` for all of them.
+    frames : numpy.ndarray of uint8
+        ``uint8 (T, H, W, 3)`` RGB; fewer than ``T`` if only some were filmed.
+    identity : str
+        Name of the identity.
+    emotion : str
+        One of the eight, or ``"neutral"``.
+    action_units : str
+        As coders write them, for instance ``"6+12"``; empty for a neutral clip.
+    intensities : mapping
+        Action unit -> intensity.
+    fps : float
+        Frames a second.
+    onset, apex, offset : int or None
+        0-based frames; ``None`` in a neutral clip.
+    profile : numpy.ndarray of float64
+        ``(T,)`` intensity ``s(t)``, 1 at the apex only, 0 up to the onset and from the offset on.
+    amplitude : float
+        The largest displacement of any point at the apex, in pixels of a face 128 pixels wide.
+    amplitude_pixels : float
+        The same in pixels of the frames.
+    field : numpy.ndarray of float32
+        ``float32 (H, W, 2)``, x then y: displacement of what lies at each pixel of frame 0, at the apex, in pixels,
+        head motion left out. At frame ``t`` it is ``profile[t] * field``.
+    landmarks : numpy.ndarray of float64
+        ``float64 (T, 68, 2)``, the exact track (pixel centres at integers), head motion and blink included.
+    head : numpy.ndarray of float64
+        ``float64 (T, 4)``: shift x, shift y (pixels), rotation (radians), growth, about ``centre``; frame 0 is at rest.
+    centre : numpy.ndarray of float64
+        ``(2,)`` the point the head turns about.
+    blink : int or None
+        Frame at which the eyes are shut, or ``None``.
+    filmed : tuple of int or None
+        Which of the clip's frames ``frames`` holds, or ``None`` for all of them.
     """
 
     frames: NDArray[np.uint8]
@@ -137,29 +152,46 @@ def make_clip(
 
     Parameters
     ----------
-    identity : an :class:`Identity`, or the name of a shipped one.
-    emotion : one of :data:`EMOTIONS`; ``None`` or ``"neutral"`` gives a still face.
-    amplitude : largest displacement of any point at the apex, in pixels of a face 128 pixels wide (jaw to jaw);
-        above 0, at most 6. Micro-expressions lie between 0.5 and 3.
-    fps : frames a second. All durations are in seconds and scale with it.
-    n_frames : frames of the clip; by default 0.34 s, which is 68 at 200 frames a second.
-    size : width and height of the frames in pixels. The face fills about two thirds of a 280 x 340 window fitted in it.
-    seed : an integer or several; the same seed gives the same bytes, in any process.
-    pose : how far the head's place, tilt and distance in frame 0 differ from clip to clip: 1 draws shifts of 3
-        pixels of a 280 x 340 frame, 1.2 degrees and 2 % (standard deviations). 0 holds them fixed.
-    jitter : standard deviation of the head's sideways drift, in pixels of a 280 x 340 frame; rotation and growth
-        go with it. 0 holds the head still.
-    flicker : relative standard deviation of the illumination. 0 is constant light.
-    noise : standard deviation of the sensor noise at mid-grey, in grey levels; darker pixels are less noisy. 0 is
-        a clean picture.
-    blink : a frame at which the eyes shut, a distractor; ``True`` draws one.
-    timing : onset, apex and offset (0-based frames); by default drawn.
-    action_units : action unit -> intensity instead of one of the emotion's usual combinations.
-    asymmetry : how much more the left of the face (its own left) moves than the right, -1 to 1: what has two sides is
-        moved by ``1 + asymmetry`` there and by ``1 - asymmetry`` here. 0 is an even face.
-    drift : steady motion of the head a second, besides the ``jitter``: to the right and down (pixels of a 280 x 340
-        frame), rotation (radians), growth.
-    film : 0-based frames to film and no others; each is the same, bit for bit, as in the whole clip. All by default.
+    identity : Identity or str
+        An :class:`Identity`, or the name of a shipped one.
+    emotion : str or None
+        One of :data:`EMOTIONS`; ``None`` or ``"neutral"`` gives a still face.
+    amplitude : float, optional
+        Largest displacement of any point at the apex, in pixels of a face 128 pixels wide (jaw to jaw); above 0, at
+        most 6. Micro-expressions lie between 0.5 and 3.
+    fps : float, optional
+        Frames a second. All durations are in seconds and scale with it.
+    n_frames : int or None, optional
+        Frames of the clip; by default 0.34 s, which is 68 at 200 frames per second.
+    size : tuple of (int, int), optional
+        Width and height of the frames in pixels. The face fills about two thirds of a 280 x 340 window fitted in it.
+    seed : int or sequence, optional
+        An integer or several; the same seed gives the same bytes, in any process.
+    pose : float, optional
+        How far the head's place, tilt and distance in frame 0 differ from clip to clip: 1 draws shifts of 3 pixels of a
+        280 x 340 frame, 1.2 degrees and 2 % (standard deviations). 0 holds them fixed.
+    jitter : float, optional
+        Standard deviation of the head's sideways drift, in pixels of a 280 x 340 frame; rotation and growth go with it.
+        0 holds the head still.
+    flicker : float, optional
+        Relative standard deviation of the illumination. 0 is constant light.
+    noise : float, optional
+        Standard deviation of the sensor noise at mid-grey, in grey levels; darker pixels are less noisy. 0 is a clean
+        picture.
+    blink : int or bool, optional
+        A frame at which the eyes shut, a distractor; ``True`` draws one.
+    timing : tuple of (int, int, int) or Timing or None, optional
+        Onset, apex and offset (0-based frames); by default drawn.
+    action_units : mapping or None, optional
+        Action unit -> intensity instead of one of the emotion's usual combinations.
+    asymmetry : float, optional
+        How much more the left of the face (its own left) moves than the right, -1 to 1: what has two sides is moved by
+        ``1 + asymmetry`` there and by ``1 - asymmetry`` here. 0 is an even face.
+    drift : sequence, optional
+        Steady motion of the head a second, besides the ``jitter``: to the right and down (pixels of a 280 x 340 frame),
+        rotation (radians), growth.
+    film : sequence or None, optional
+        0-based frames to film and no others; each is the same, bit for bit, as in the whole clip. All by default.
 
     Raises
     ------
@@ -283,7 +315,7 @@ def _check(amplitude: float, fps: float, n_frames: int | None, **strengths: floa
             "(micro-expressions lie between 0.5 and 3)"
         )
     if not 0 < fps <= 10_000:
-        raise UsageError(f"fps {fps}: expected frames a second, above 0 and at most 10000")
+        raise UsageError(f"fps {fps}: expected frames per second, above 0 and at most 10000")
     if n_frames is not None and (n_frames < 1 or int(n_frames) != n_frames):
         raise UsageError(f"n_frames {n_frames}: expected a whole number of frames, at least 1")
     most = {"pose": 5.0, "jitter": 10.0, "flicker": 0.5, "noise": 50.0}
@@ -445,13 +477,15 @@ def _film(
 class _Inverse:
     """Where what is seen at a pixel was in frame 0: ``y`` with ``y + s D(y) = x``, for any intensity ``s``.
 
-    The map is solved once a clip at the few intensities it needs, by fixed-point iteration (the slope of ``D`` is below
+    The map is solved once per clip at the few intensities it needs, by fixed-point iteration (the slope of ``D`` is below
     1), and is a polynomial of ``s`` between them: as exact as looking a picture up, which goes by steps of 1/32 pixel.
 
     Parameters
     ----------
-    field : ``D``, float32 ``(H, W, 2)``.
-    grid : the pixels' own places, float32 ``(H, W, 2)``.
+    field : numpy.ndarray of float32
+        ``D``, float32 ``(H, W, 2)``.
+    grid : numpy.ndarray of float32
+        The pixels' own places, float32 ``(H, W, 2)``.
     """
 
     def __init__(self, field: NDArray[np.float32], grid: NDArray[np.float32]) -> None:

@@ -74,11 +74,16 @@ class Part:
 
     Attributes
     ----------
-    counts : class -> emotion -> clips.
-    subjects : people.
-    camera : what films them.
-    apex_error : how much worse the apex is known than in CASME II, as a factor.
-    absent : names of the set's subjects that the composite does not have.
+    counts : mapping
+        Class -> emotion -> clips.
+    subjects : int
+        People.
+    camera : Camera
+        What films them.
+    apex_error : float
+        How much worse the apex is known than in CASME II, as a factor.
+    absent : tuple of str
+        Names of the set's subjects that the composite does not have.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -159,13 +164,20 @@ class Style:
 
     Attributes
     ----------
-    identity : name of the face.
-    level : factor on the amplitude of all that this person shows.
-    asymmetry : see :func:`make_clip`.
-    habits : action unit -> intensity relative to the emotion's own, on average over this person's clips.
-    jitter : restlessness of the head, in pixels of a 280 x 340 frame.
-    drift : where the head usually moves, a second; see :func:`make_clip`.
-    blinks : share of this person's clips with a blink.
+    identity : str
+        Name of the face.
+    level : float
+        Factor on the amplitude of all that this person shows.
+    asymmetry : float
+        See :func:`make_clip`.
+    habits : mapping
+        Action unit -> intensity relative to the emotion's own, on average over this person's clips.
+    jitter : float
+        Restlessness of the head, in pixels of a 280 x 340 frame.
+    drift : tuple of (float, float, float, float)
+        Where the head usually moves, a second; see :func:`make_clip`.
+    blinks : float
+        Share of this person's clips with a blink.
     """
 
     identity: str
@@ -222,11 +234,15 @@ def composite_clips(
 
     Parameters
     ----------
-    seed : 0 or more; the same seed gives the same bytes, in any process. Another one gives other styles, other clips and
+    seed : int, optional
+        0 or more; the same seed gives the same bytes, in any process. Another one gives other styles, other clips and
         other faces to the subjects.
-    scale : 1 for the true size; less gives fewer clips and subjects, at least two of each set.
-    settings : how hard it is.
-    fields : fields of :class:`CompositeSettings` to change, in place of ``settings``.
+    scale : float, optional
+        1 for the true size; less gives fewer clips and subjects, at least two of each set.
+    settings : CompositeSettings or None, optional
+        How hard it is.
+    fields : object
+        Fields of :class:`CompositeSettings` to change, in place of ``settings``.
 
     Raises
     ------
@@ -396,10 +412,14 @@ class ComposedFrames:
 
     Attributes
     ----------
-    style : the subject's.
-    emotion : one of :data:`EMOTIONS`, where the clip's label may be ``negative``.
-    intensities : action unit -> intensity of all that is shown: the emotion's, the habits', and what else there is.
-    timing : true onset, apex and offset.
+    style : Style
+        The subject's.
+    emotion : object
+        One of :data:`EMOTIONS`, where the clip's label may be ``negative``.
+    intensities : object
+        Action unit -> intensity of all that is shown: the emotion's, the habits', and what else there is.
+    timing : Timing
+        True onset, apex and offset.
     """
 
     def __init__(self, take: _Take, style: Style) -> None:

@@ -22,13 +22,17 @@ def deal_counts(counts: Mapping[str, int], subjects: int, rng: np.random.Generat
 
     Parameters
     ----------
-    counts : emotion -> clips, at least 1 each.
-    subjects : people, at most as many as clips.
-    rng : source of chance.
+    counts : mapping
+        Emotion -> clips, at least 1 each.
+    subjects : int
+        People, at most as many as clips.
+    rng : numpy.random.Generator
+        Source of chance.
 
     Returns
     -------
-    The emotions of each subject's clips, in random order.
+    list of list of str
+        The emotions of each subject's clips, in random order.
 
     Raises
     ------

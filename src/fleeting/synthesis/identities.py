@@ -46,11 +46,15 @@ class Identity:
 
     Parameters
     ----------
-    name : what the identity is called.
-    source : ``uint8`` RGB of shape ``(776, 656, 3)``: a 280 x 340 frame with a margin of 24 pixels, at twice the
-        resolution, eyes level and in a fixed place.
-    landmarks : ``(68, 2)`` in pixels of the frame (pixel centres at integers, the margin not counted).
-    attributes : what is known about it: age, tone, light, hair, ... of a shipped head, the file of a portrait.
+    name : str
+        What the identity is called.
+    source : numpy.ndarray of uint8
+        ``uint8`` RGB of shape ``(776, 656, 3)``: a 280 x 340 frame with a margin of 24 pixels, at twice the resolution,
+        eyes level and in a fixed place.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)`` in pixels of the frame (pixel centres at integers, the margin not counted).
+    attributes : mapping, optional
+        What is known about it: age, tone, light, hair, ... of a shipped head, the file of a portrait.
     """
 
     name: str
@@ -93,8 +97,10 @@ class Identity:
 
         Parameters
         ----------
-        path : an image file that OpenCV reads (jpg, png, bmp, ...).
-        name : what to call the identity; by default the file's stem.
+        path : str or os.PathLike
+            An image file that OpenCV reads (jpg, png, bmp, ...).
+        name : str or None, optional
+            What to call the identity; by default the file's stem.
 
         Raises
         ------

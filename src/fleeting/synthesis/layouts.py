@@ -33,13 +33,20 @@ class ClipPlan:
 
     Attributes
     ----------
-    person : 0-based subject index; with ``index`` and the seed it determines the clip.
-    index : 0-based clip index within the subject.
-    subject : the subject's name in the data set, e.g. ``"01"``.
-    name : the clip's name, e.g. ``"EP02_01f"``.
-    folder : of the frames, relative to the root.
-    emotion : one of the eight, or ``"neutral"``.
-    first : number in the name of the first frame.
+    person : int
+        0-based subject index; with ``index`` and the seed it determines the clip.
+    index : int
+        0-based clip index within the subject.
+    subject : str
+        The subject's name in the data set, e.g. ``"01"``.
+    name : str
+        The clip's name, e.g. ``"EP02_01f"``.
+    folder : str
+        Of the frames, relative to the root.
+    emotion : str
+        One of the eight, or ``"neutral"``.
+    first : int
+        Number in the name of the first frame.
     """
 
     person: int

@@ -19,7 +19,7 @@ from fleeting.synthesis.long_plan import (
     VISEMES,
     LongSettings,
     Plan,
-    Shown,
+    SyntheticEvent,
     course_of,
     draw_plan,
     speech_weights,
@@ -43,10 +43,14 @@ class LongRecording:
 
     Attributes
     ----------
-    identity : name of the identity.
-    settings : what was asked for.
-    plan : expressions and distractors.
-    frames : the frames; each is computed when it is asked for, so an hour takes no more memory than a second.
+    identity : str
+        Name of the identity.
+    settings : LongSettings
+        What was asked for.
+    plan : Plan
+        Expressions and distractors.
+    frames : LongFrames
+        The frames; each is computed when it is asked for, so an hour takes no more memory than a second.
     """
 
     identity: str
@@ -55,7 +59,7 @@ class LongRecording:
     frames: LongFrames
 
     @property
-    def events(self) -> Sequence[Shown]:
+    def events(self) -> Sequence[SyntheticEvent]:
         """Micro- and macro-expressions in order of time."""
         return self.plan.events
 
@@ -78,11 +82,16 @@ def make_recording(
 
     Parameters
     ----------
-    identity : whose face; a name of :func:`~fleeting.synthesis.list_identities`.
-    settings : what the recording is like; see :class:`LongSettings`.
-    seed : the same seed gives the same bytes.
-    plan : what happens when, instead of what chance draws.
-    changes : fields of ``settings`` with other values, for instance ``seconds=20, fps=200``.
+    identity : Identity or str
+        Whose face; a name of :func:`~fleeting.synthesis.list_identities`.
+    settings : LongSettings or None, optional
+        What the recording is like; see :class:`LongSettings`.
+    seed : int or sequence, optional
+        The same seed gives the same bytes.
+    plan : Plan or None, optional
+        What happens when, instead of what chance draws.
+    changes : object
+        Fields of ``settings`` with other values, for instance ``seconds=20, fps=200``.
 
     Examples
     --------
@@ -218,7 +227,7 @@ class LongFrames:
 
     # The truth of a frame.
 
-    def intensity(self, event: Shown, index: int) -> float:
+    def intensity(self, event: SyntheticEvent, index: int) -> float:
         """How much of an expression is there in a frame, 0 to 1; 1 at the apex."""
         assert event.onset is not None and event.apex is not None and event.offset is not None
         up, down = event.apex - event.onset, event.offset - event.apex - event.hold

@@ -15,7 +15,7 @@ from fleeting.synthesis.facs import EMOTIONS, action_units_text, combinations, f
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Distractor", "LongSettings", "Plan", "Shown", "draw_plan"]
+__all__ = ["Distractor", "LongSettings", "Plan", "SyntheticEvent", "draw_plan"]
 
 # Seconds. A micro-expression stays below the half second that defines it, a macro-expression above.
 MICRO_RISE, MICRO_FALL = (0.07, 0.20), (0.10, 0.27)
@@ -43,21 +43,33 @@ class LongSettings:
 
     Parameters
     ----------
-    seconds : length.
-    fps : frames a second.
-    size : width and height of the frames.
-    micro, macro : expressions.
-    blink, speech, turn, absence, cut : distractors: blinks, bouts of speech, turns of the head out of the picture's
-        plane, times when the face leaves the frame, and cuts to another take.
-    amplitude : lowest and highest peak motion of the micro-expressions, in pixels of a 128-pixel face.
-    macro_amplitude : the same of the macro-expressions.
-    speech_amplitude : the same of the mouth in speech.
-    motion : how far the head sways, in pixels of a 280 x 340 frame (standard deviation); rotation and growth go with
-        it.
-    flicker : relative standard deviation of the illumination.
-    noise : standard deviation of the sensor noise in grey levels.
-    emotions : of the expressions.
-    colour : coloured frames; grey ones, as of most high-speed cameras, are made in half the time.
+    seconds : float, optional
+        Length.
+    fps : float, optional
+        Frames a second.
+    size : tuple of (int, int), optional
+        Width and height of the frames.
+    micro, macro : float, optional
+        Expressions.
+    blink, speech, turn, absence, cut : float, optional
+        Distractors: blinks, bouts of speech, turns of the head out of the picture's plane, times when the face leaves
+        the frame, and cuts to another take.
+    amplitude : tuple of (float, float), optional
+        Lowest and highest peak motion of the micro-expressions, in pixels of a 128-pixel face.
+    macro_amplitude : tuple of (float, float), optional
+        The same of the macro-expressions.
+    speech_amplitude : tuple of (float, float), optional
+        The same of the mouth in speech.
+    motion : float, optional
+        How far the head sways, in pixels of a 280 x 340 frame (standard deviation); rotation and growth go with it.
+    flicker : float, optional
+        Relative standard deviation of the illumination.
+    noise : float, optional
+        Standard deviation of the sensor noise in grey levels.
+    emotions : tuple of str, optional
+        Of the expressions.
+    colour : bool, optional
+        Coloured frames; grey ones, as of most high-speed cameras, are made in half the time.
     """
 
     seconds: float = 60.0
@@ -82,7 +94,7 @@ class LongSettings:
     def __post_init__(self) -> None:
         if not 0 < self.fps <= 10_000 or not 0 < self.seconds <= 86_400 or round(self.seconds * self.fps) < 1:
             raise UsageError(
-                f"a recording of {self.seconds} s at {self.fps} frames a second: expected a rate of up to 10000 and "
+                f"a recording of {self.seconds} s at {self.fps} frames per second: expected a rate of up to 10000 and "
                 "a length of up to a day, at least one frame"
             )
         for name in ("micro", "macro", "blink", "speech", "turn", "absence", "cut"):
@@ -110,14 +122,17 @@ class LongSettings:
 
 
 @dataclass(frozen=True)
-class Shown(Event):
+class SyntheticEvent(Event):
     """An event with what the generator alone knows.
 
     Attributes
     ----------
-    amplitude : largest displacement of any point at the apex, in pixels of a 128-pixel face.
-    units : face units with weights.
-    hold : frames that the face stays at the apex.
+    amplitude : float
+        Largest displacement of any point at the apex, in pixels of a 128-pixel face.
+    units : tuple of tuple of (str, float)
+        Face units with weights.
+    hold : int
+        Frames that the face stays at the apex.
     """
 
     amplitude: float = 0.0
@@ -131,9 +146,12 @@ class Distractor:
 
     Attributes
     ----------
-    what : ``blink``, ``speech``, ``turn``, ``absence`` or ``cut`` (then ``first`` is the first frame of the new take).
-    strength : pixels of a 128-pixel face (speech), degrees (turn, signed), direction (absence, -1 or 1); 0 otherwise.
-    course : what else it takes to film it.
+    what : str
+        ``blink``, ``speech``, ``turn``, ``absence`` or ``cut`` (then ``first`` is the first frame of the new take).
+    strength : float
+        Pixels of a 128-pixel face (speech), degrees (turn, signed), direction (absence, -1 or 1); 0 otherwise.
+    course : tuple of float
+        What else it takes to film it.
     """
 
     what: str
@@ -149,12 +167,14 @@ class Plan:
 
     Attributes
     ----------
-    events : micro- and macro-expressions in order of time. They overlap neither each other nor speech, absences or cuts,
-        but blinks and turns of the head as chance has it.
-    distractors : in order of time.
+    events : tuple of SyntheticEvent
+        Micro- and macro-expressions in order of time. They overlap neither each other nor speech, absences or cuts, but
+        blinks and turns of the head as chance has it.
+    distractors : tuple of Distractor
+        In order of time.
     """
 
-    events: tuple[Shown, ...]
+    events: tuple[SyntheticEvent, ...]
     distractors: tuple[Distractor, ...]
 
     def of(self, what: str) -> tuple[Distractor, ...]:
@@ -209,7 +229,7 @@ def draw_plan(rng: np.random.Generator, settings: LongSettings) -> Plan:
     for item, extra in zip(items, slack):
         item.start = at + int(extra)
         at += item.length + gap
-    events: list[Shown] = []
+    events: list[SyntheticEvent] = []
     others: list[Distractor] = []
     for item in items:
         if item.what in ("micro", "macro"):
@@ -245,7 +265,7 @@ def _lengthened(parts: tuple[int, ...], fps: float) -> tuple[int, ...]:
     return up, hold + max(0, int(LONGEST_MICRO * fps) + 2 - up - hold - down), down
 
 
-def _event(rng: np.random.Generator, s: LongSettings, item: _Item) -> Shown:
+def _event(rng: np.random.Generator, s: LongSettings, item: _Item) -> SyntheticEvent:
     emotion = s.emotions[int(rng.integers(len(s.emotions)))]
     options = combinations(emotion)
     intensities = options[int(rng.integers(len(options)))]
@@ -254,7 +274,7 @@ def _event(rng: np.random.Generator, s: LongSettings, item: _Item) -> Shown:
     span = s.amplitude if item.what == "micro" else s.macro_amplitude
     apex = item.start + item.parts[0]
     hold = item.parts[1] if item.what == "macro" else 0
-    return Shown(
+    return SyntheticEvent(
         onset=item.start,
         apex=apex,
         offset=item.start + item.length,

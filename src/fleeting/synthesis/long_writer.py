@@ -38,10 +38,14 @@ class RecordingsSummary:
 
     Attributes
     ----------
-    path : the root folder.
-    n_recordings, n_frames : all of them, those of an earlier, interrupted call included.
-    n_written : recordings written by this call.
-    events : number of expressions of each kind.
+    path : pathlib.Path
+        The root folder.
+    n_recordings, n_frames : int
+        All of them, those of an earlier, interrupted call included.
+    n_written : int
+        Recordings written by this call.
+    events : dict of str to int
+        Number of expressions of each kind.
     """
 
     path: Path
@@ -83,15 +87,24 @@ def write_recordings(
 
     Parameters
     ----------
-    out : folder; made if missing. A folder with other content is refused.
-    settings : what the recordings are like; see :class:`LongSettings`.
-    subjects, recordings_per_subject : how many.
-    seed : recording ``k`` of subject ``i`` depends on ``(seed, i, k)`` alone.
-    form : ``mp4``, ``avi``, ``jpg`` or ``png``.
-    first_subject : leave out this many identities, for a set of other people.
-    jobs : processes; 0 or None for one a core.
-    progress : called with the number of recordings done and of all.
-    changes : fields of ``settings`` with other values.
+    out : str or os.PathLike
+        Folder; made if missing. A folder with other content is refused.
+    settings : LongSettings or None, optional
+        What the recordings are like; see :class:`LongSettings`.
+    subjects, recordings_per_subject : int, optional
+        How many.
+    seed : int, optional
+        Recording ``k`` of subject ``i`` depends on ``(seed, i, k)`` alone.
+    form : str, optional
+        ``mp4``, ``avi``, ``jpg`` or ``png``.
+    first_subject : int, optional
+        Leave out this many identities, for a set of other people.
+    jobs : int or None, optional
+        Processes; 0 or None for one per core.
+    progress : callable or None, optional
+        Called with the number of recordings done and of all.
+    changes : object
+        Fields of ``settings`` with other values.
 
     Raises
     ------

@@ -22,9 +22,12 @@ class LookAlike:
 
     Attributes
     ----------
-    counts : emotion -> clips.
-    subjects : people.
-    seconds : shortest and longest clip; of SMIC, from onset to offset, which is all that its folders hold.
+    counts : mapping
+        Emotion -> clips.
+    subjects : int
+        People.
+    seconds : tuple of (float, float)
+        Shortest and longest clip; of SMIC, from onset to offset, which is all that its folders hold.
     """
 
     counts: Mapping[str, int]
@@ -59,7 +62,7 @@ def write_look_alike(
     """Write a synthetic set with the layout and the true size of a real one, in the three classes of Talluri et al.
 
     ========  =======================================  ========  ===================  ===============
-    data set  clips                                    subjects  frames a second      frames a clip
+    data set  clips                                    subjects  frames per second      frames per clip
     ========  =======================================  ========  ===================  ===============
     casme2    happiness 32, disgust 63, surprise 28    26        200                  68 on average
     smic      positive 51, negative 70, surprise 43    16        100                  34 on average
@@ -76,14 +79,21 @@ def write_look_alike(
 
     Parameters
     ----------
-    out : folder; a call that was interrupted goes on where it stopped.
-    dataset : ``casme2``, ``smic`` or ``samm``.
-    seed : same seed, same bytes.
-    amplitude : lowest and highest amplitude in pixels of a 128-pixel face.
-    jobs : processes; 0 or None for one a core.
-    progress : called with the number of clips done and of all.
-    scale : 1 for the true size; less gives fewer clips and subjects in the same proportions, at least 5 clips an
-        emotion and 5 subjects.
+    out : str or os.PathLike
+        Folder; a call that was interrupted goes on where it stopped.
+    dataset : str, optional
+        ``casme2``, ``smic`` or ``samm``.
+    seed : int, optional
+        Same seed, same bytes.
+    amplitude : tuple of (float, float), optional
+        Lowest and highest amplitude in pixels of a 128-pixel face.
+    jobs : int or None, optional
+        Processes; 0 or None for one per core.
+    progress : callable or None, optional
+        Called with the number of clips done and of all.
+    scale : float, optional
+        1 for the true size; less gives fewer clips and subjects in the same proportions, at least 5 clips an emotion
+        and 5 subjects.
 
     Raises
     ------

@@ -28,9 +28,12 @@ class Template:
 
     Attributes
     ----------
-    points : ``(n, 2)`` where the mesh's visible vertices are.
-    fields : face unit -> ``(n, 2)`` displacement of those vertices at full intensity.
-    landmarks : ``(68, 2)``.
+    points : numpy.ndarray of float64
+        ``(n, 2)`` where the mesh's visible vertices are.
+    fields : mapping
+        Face unit -> ``(n, 2)`` displacement of those vertices at full intensity.
+    landmarks : numpy.ndarray of float64
+        ``(68, 2)``.
     """
 
     points: NDArray[np.float64]
@@ -51,9 +54,11 @@ class Stage:
 
     Parameters
     ----------
-    identity : whose face.
-    size : width and height of the frames. The face keeps its share of a 280 x 340 window that is fitted into the
-        frame; what lies beside it repeats the border.
+    identity : Identity
+        Whose face.
+    size : tuple of (int, int), optional
+        Width and height of the frames. The face keeps its share of a 280 x 340 window that is fitted into the frame;
+        what lies beside it repeats the border.
     """
 
     def __init__(self, identity: Identity, size: tuple[int, int] = FRAME_SIZE) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Timing", "draw_timing", "intensity_profile"]
 
 # Seconds. Onset to offset stays under 0.28 s, well inside the half second that defines a micro-expression (Yan et al.
-# 2013), and onset to apex takes 14 to 27 frames at 200 frames a second.
+# 2013), and onset to apex takes 14 to 27 frames at 200 frames per second.
 LEAD = (0.020, 0.050)
 RISE = (0.070, 0.135)
 FALL = (0.090, 0.145)
@@ -46,9 +46,12 @@ def draw_timing(rng: np.random.Generator, fps: float, n_frames: int | None = Non
 
     Parameters
     ----------
-    rng : source of chance.
-    fps : frames a second.
-    n_frames : frames of the clip; by default 0.34 s. A clip much longer than that has its expression anywhere.
+    rng : numpy.random.Generator
+        Source of chance.
+    fps : float
+        Frames a second.
+    n_frames : int or None, optional
+        Frames of the clip; by default 0.34 s. A clip much longer than that has its expression anywhere.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def draw_timing(rng: np.random.Generator, fps: float, n_frames: int | None = Non
     if room < 0:
         need = 1 + max(1, round(RISE[1] * fps)) + max(1, round(FALL[1] * fps))
         raise UsageError(
-            f"{n_frames} frames at {fps:g} frames a second last {n_frames / fps:.2f} s: too short for a "
+            f"{n_frames} frames at {fps:g} frames per second last {n_frames / fps:.2f} s: too short for a "
             f"micro-expression; use at least {need} frames, or give the timing yourself"
         )
     onset = min(first, room)
@@ -86,13 +89,17 @@ def intensity_profile(n_frames: int, timing: Timing, skew: float = 1.0) -> NDArr
 
     Parameters
     ----------
-    n_frames : length of the result; a timing that runs past it is cut off.
-    timing : see :class:`Timing`.
-    skew : exponent of the falling flank's time, positive.
+    n_frames : int
+        Length of the result; a timing that runs past it is cut off.
+    timing : Timing
+        See :class:`Timing`.
+    skew : float, optional
+        Exponent of the falling flank's time, positive.
 
     Returns
     -------
-    float64 array of shape ``(n_frames,)`` in ``[0, 1]``.
+    numpy.ndarray of float64
+        float64 array of shape ``(n_frames,)`` in ``[0, 1]``.
 
     Examples
     --------

@@ -49,11 +49,16 @@ class DatasetSummary:
 
     Attributes
     ----------
-    path : the root folder.
-    layout : its layout.
-    n_clips, n_frames : all clips and frames, those of an earlier, interrupted call included.
-    n_written : clips written by this call.
-    emotions : number of clips of each label, in the layout's own words.
+    path : pathlib.Path
+        The root folder.
+    layout : str
+        Its layout.
+    n_clips, n_frames : int
+        All clips and frames, those of an earlier, interrupted call included.
+    n_written : int
+        Clips written by this call.
+    emotions : dict of str to int
+        Number of clips of each label, in the layout's own words.
     """
 
     path: Path
@@ -73,7 +78,7 @@ class _Job:
     settings: dict[str, Any]
 
 
-# The people of the job, set once a process: sending pictures with every clip would cost more than filming it.
+# The people of the job, set once per process: sending pictures with every clip would cost more than filming it.
 _cast: list[Identity] = []
 
 
@@ -121,27 +126,43 @@ def write_dataset(
 
     Parameters
     ----------
-    out : folder; made if missing. A folder with other content is refused.
-    layout : ``plain``, ``casme2``, ``smic`` or ``samm``.
-    subjects, clips_per_subject : how many; 6 clips each by default, and the real layouts have 26, 16 and 29 subjects
-        at most.
-    counts : emotion -> clips in the whole set, in place of ``clips_per_subject`` and ``emotions``: they fall to the
-        subjects unevenly, as in real sets, at least one to each.
-    seed : clip ``k`` of subject ``i`` depends on ``(seed, layout, i, k)`` alone.
-    amplitude : lowest and highest amplitude in pixels of a 128-pixel face; each clip draws one evenly.
-    fps : frames a second; by default the real set's (200, 100 or 200), and 200 for ``plain``.
-    seconds : shortest and longest clip, drawn evenly; by default 0.32 to 0.38. In the layout of SMIC, which holds
-        frames from onset to offset alone, the length of the expression; by default as in the other layouts.
-    emotions : names of :data:`EMOTIONS`, or ``"all"``; by default happiness, disgust and surprise. They are balanced
-        within each subject.
-    identities : people of your own, for instance :func:`portraits` of a folder, or names of shipped heads.
-    size : width and height of the frames.
-    image_format : ``jpg``, ``png`` or ``bmp``; by default the real set's.
-    jobs : processes; 0 or None for one a core.
-    first_subject : index of the first subject: two calls with disjoint ranges share nobody.
-    pose, jitter, flicker, noise : see :func:`make_clip`.
-    blinks : share of clips with a blink at a random time, a distractor.
-    progress : called with the number of clips done and of all.
+    out : str or os.PathLike
+        Folder; made if missing. A folder with other content is refused.
+    layout : str, optional
+        ``plain``, ``casme2``, ``smic`` or ``samm``.
+    subjects, clips_per_subject : int and int or None, optional
+        How many; 6 clips each by default, and the real layouts have 26, 16 and 29 subjects at most.
+    counts : mapping or None, optional
+        Emotion -> clips in the whole set, in place of ``clips_per_subject`` and ``emotions``: they fall to the subjects
+        unevenly, as in real sets, at least one to each.
+    seed : int, optional
+        Clip ``k`` of subject ``i`` depends on ``(seed, layout, i, k)`` alone.
+    amplitude : tuple of (float, float), optional
+        Lowest and highest amplitude in pixels of a 128-pixel face; each clip draws one evenly.
+    fps : float or None, optional
+        Frames a second; by default the real set's (200, 100 or 200), and 200 for ``plain``.
+    seconds : tuple of (float, float) or None, optional
+        Shortest and longest clip, drawn evenly; by default 0.32 to 0.38. In the layout of SMIC, which holds frames from
+        onset to offset alone, the length of the expression; by default as in the other layouts.
+    emotions : sequence or str or None, optional
+        Names of :data:`EMOTIONS`, or ``"all"``; by default happiness, disgust and surprise. They are balanced within
+        each subject.
+    identities : sequence or None, optional
+        People of your own, for instance :func:`portraits` of a folder, or names of shipped heads.
+    size : tuple of (int, int), optional
+        Width and height of the frames.
+    image_format : str or None, optional
+        ``jpg``, ``png`` or ``bmp``; by default the real set's.
+    jobs : int or None, optional
+        Processes; 0 or None for one per core.
+    first_subject : int, optional
+        Index of the first subject: two calls with disjoint ranges share nobody.
+    pose, jitter, flicker, noise : float, optional
+        See :func:`make_clip`.
+    blinks : float, optional
+        Share of clips with a blink at a random time, a distractor.
+    progress : callable or None, optional
+        Called with the number of clips done and of all.
 
     Raises
     ------
@@ -253,7 +274,7 @@ def _check_seconds(form: Layout, seconds: tuple[float, float] | None, fps: float
         raise UsageError(f"seconds {tuple(seconds)}: expected the shortest, then the longest clip, at most 60 s")
     if round(seconds[0] * fps) < shortest:
         raise UsageError(
-            f"seconds {seconds[0]:g}: {round(seconds[0] * fps)} frames at {fps:g} frames a second do not hold a "
+            f"seconds {seconds[0]:g}: {round(seconds[0] * fps)} frames at {fps:g} frames per second do not hold a "
             f"micro-expression; expected at least {shortest / fps:.3f}"
         )
 
@@ -280,7 +301,7 @@ def _check(
             f"above 0 and at most {MAXIMUM_AMPLITUDE:g}; for instance 1 3"
         )
     if not 0 < fps <= 10_000:
-        raise UsageError(f"fps {fps:g}: expected frames a second, above 0 and at most 10000")
+        raise UsageError(f"fps {fps:g}: expected frames per second, above 0 and at most 10000")
     if suffix not in ("jpg", "png", "bmp"):
         raise unknown_choice("image format", suffix, ("jpg", "png", "bmp"))
     if not 0 <= blinks <= 1:

@@ -41,10 +41,14 @@ class TrainedModel:
 
     Attributes
     ----------
-    model : the network in evaluation mode.
-    classes : what its outputs stand for, in order.
-    recipe : how a clip becomes a sequence for it, as it was given when it was saved; ``None`` if it was not.
-    config : all of ``config.json``, among it ``training``, ``seed``, ``collapse``, ``versions`` and ``extra``.
+    model : torch.nn.Module
+        The network in evaluation mode.
+    classes : tuple of object
+        What its outputs stand for, in order.
+    recipe : dict of str to object or None
+        How a clip becomes a sequence for it, as it was given when it was saved; ``None`` if it was not.
+    config : dict of str to object
+        All of ``config.json``, among it ``training``, ``seed``, ``collapse``, ``versions`` and ``extra``.
     """
 
     model: torch.nn.Module = field(repr=False)
@@ -114,14 +118,19 @@ def save_model(
 
     Parameters
     ----------
-    folder : made if it does not exist. A model that is there already is replaced.
-    classes : other names for the outputs than those that were trained with.
-    recipe : how a clip becomes a sequence, kept as given.
-    extra : anything else that JSON can hold.
+    folder : str or os.PathLike
+        Made if it does not exist. A model that is there already is replaced.
+    classes : sequence or None, optional
+        Other names for the outputs than those that were trained with.
+    recipe : mapping or None, optional
+        How a clip becomes a sequence, kept as given.
+    extra : mapping or None, optional
+        Anything else that JSON can hold.
 
     Returns
     -------
-    The path of ``model.safetensors``.
+    pathlib.Path
+        The path of ``model.safetensors``.
 
     Raises
     ------
@@ -186,7 +195,8 @@ def load_model(path: str | os.PathLike[str]) -> TrainedModel:
 
     Parameters
     ----------
-    path : its folder, or the ``model.safetensors`` in it, beside which ``config.json`` must lie.
+    path : str or os.PathLike
+        Its folder, or the ``model.safetensors`` in it, beside which ``config.json`` must lie.
 
     Raises
     ------

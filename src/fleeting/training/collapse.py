@@ -48,9 +48,12 @@ class CollapseReport:
 
     Attributes
     ----------
-    collapsed : whether the final weights are those of a collapsed network.
-    reasons : plain sentences; of the end if it is collapsed, else of a collapse from which it recovered.
-    epoch : the first epoch (from 1) at which a collapse was noticed, ``None`` if never.
+    collapsed : bool
+        Whether the final weights are those of a collapsed network.
+    reasons : tuple of str
+        Plain sentences; of the end if it is collapsed, else of a collapse from which it recovered.
+    epoch : int or None
+        The first epoch (from 1) at which a collapse was noticed, ``None`` if never.
     """
 
     collapsed: bool = False
@@ -146,10 +149,14 @@ class CollapseWatch:
 
     Parameters
     ----------
-    classes : names, for the sentences.
-    floor : the loss of the best constant answer, see :func:`prior_entropy`.
-    majority : the accuracy of the best constant answer.
-    epochs : of the whole run. Who trains for 800 means to learn slowly, and may pass more of them at the floor.
+    classes : sequence
+        Names, for the sentences.
+    floor : float
+        The loss of the best constant answer, see :func:`prior_entropy`.
+    majority : float
+        The accuracy of the best constant answer.
+    epochs : int, optional
+        Of the whole run. Who trains for 800 means to learn slowly, and may pass more of them at the floor.
     """
 
     classes: Sequence[object]
@@ -206,9 +213,12 @@ class CollapseWatch:
 
         Parameters
         ----------
-        epoch : the last one.
-        final : the look in evaluation mode, which is how the network will be used.
-        learned : the look with the batches' own statistics; differs if the moving averages have not arrived yet.
+        epoch : int
+            The last one.
+        final : Probe
+            The look in evaluation mode, which is how the network will be used.
+        learned : Probe
+            The look with the batches' own statistics; differs if the moving averages have not arrived yet.
         """
         reasons = []
         dead = min(final.dead, learned.dead) >= DEAD_SHARE and not self._learning

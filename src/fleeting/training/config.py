@@ -42,23 +42,35 @@ class TrainingConfig(BaseModel):
 
     Parameters
     ----------
-    optimizer : ``"sgd"`` or ``"adam"``; ``"none"`` for a model that is fitted in one go
-        (:class:`fleeting.models.DirectModel`), of which only ``motion`` and ``class_weights`` can be chosen.
-    learning_rate : at the first step.
-    momentum : of SGD, in ``[0, 1)``. Adam has none; it takes its own two averages at 0.9 and 0.999.
-    nesterov : Nesterov's momentum, for SGD.
-    decay : the rate of step ``k`` (from 0) is ``learning_rate / (1 + decay * k)``.
-    batch_size : the last batch of an epoch is smaller if the samples do not divide evenly.
-    epochs : passes over the training samples. The weights after the last one are the result.
-    clip_norm : if given, a gradient whose norm over all weights exceeds it is scaled down to it.
-    motion : ``"difference"`` if the first frame of a sequence is a reference to subtract from all that follow,
-        ``"none"`` if the network sees the frames as they are.
-    class_weights : ``"balanced"`` weighs each sample by ``n_samples / (n_classes * n_of_its_class)``.
-    precision : of the arithmetic in training: ``"float32"``, or on CUDA ``"tf32"`` (products of ten-bit mantissas in
+    optimizer : {"sgd", "adam", "none"}, optional
+        ``"sgd"`` or ``"adam"``; ``"none"`` for a model that is fitted in one go (:class:`fleeting.models.DirectModel`),
+        of which only ``motion`` and ``class_weights`` can be chosen.
+    learning_rate : float, optional
+        At the first step.
+    momentum : float, optional
+        Of SGD, in ``[0, 1)``. Adam has none; it takes its own two averages at 0.9 and 0.999.
+    nesterov : bool, optional
+        Nesterov's momentum, for SGD.
+    decay : float, optional
+        The rate of step ``k`` (from 0) is ``learning_rate / (1 + decay * k)``.
+    batch_size : int, optional
+        The last batch of an epoch is smaller if the samples do not divide evenly.
+    epochs : int, optional
+        Passes over the training samples. The weights after the last one are the result.
+    clip_norm : float or None, optional
+        If given, a gradient whose norm over all weights exceeds it is scaled down to it.
+    motion : {"none", "difference"}, optional
+        ``"difference"`` if the first frame of a sequence is a reference to subtract from all that follow, ``"none"`` if
+        the network sees the frames as they are.
+    class_weights : {"none", "balanced"}, optional
+        ``"balanced"`` weighs each sample by ``n_samples / (n_classes * n_of_its_class)``.
+    precision : {"float32", "tf32", "bfloat16"}, optional
+        Of the arithmetic in training: ``"float32"``, or on CUDA ``"tf32"`` (products of ten-bit mantissas in
         convolutions and dense layers) or ``"bfloat16"`` (those layers' inputs and outputs too). Weights, sums and
         prediction stay ``float32``.
-    layout : of the convolutions' weights, which their outputs follow: ``"channels_first"``, or on CUDA
-        ``"channels_last"``. It changes speed and rounding only; ``benchmarks/gpu.py`` times both.
+    layout : {"channels_first", "channels_last"}, optional
+        Of the convolutions' weights, which their outputs follow: ``"channels_first"``, or on CUDA ``"channels_last"``.
+        It changes speed and rounding only; ``benchmarks/gpu.py`` times both.
 
     Raises
     ------

@@ -52,7 +52,8 @@ class SequenceFiles(Sequence[NDArray[Any]]):
 
     Parameters
     ----------
-    paths : one file a sequence, ``uint8`` or ``float32`` ``(T, H, W, C)``.
+    paths : sequence
+        One file a sequence, ``uint8`` or ``float32`` ``(T, H, W, C)``.
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
@@ -95,9 +96,12 @@ class Samples:
 
     Parameters
     ----------
-    X : as they come in, all ``uint8`` or all ``float32``.
-    spec : of the network.
-    motion : ``"difference"`` if each has the reference frame in front.
+    X : Sequences
+        As they come in, all ``uint8`` or all ``float32``.
+    spec : ModelSpec
+        Of the network.
+    motion : str
+        ``"difference"`` if each has the reference frame in front.
 
     Raises
     ------
@@ -307,14 +311,18 @@ def encode_labels(
 
     Parameters
     ----------
-    y : one label a sample, text or whole numbers.
-    n_samples, n_classes : of the data and of the network.
-    classes : the classes in the order of the network's outputs. Without them, whole numbers from 0 to
-        ``n_classes - 1`` stand for themselves and anything else is sorted.
+    y : Labels
+        One label per sample, text or whole numbers.
+    n_samples, n_classes : int
+        Of the data and of the network.
+    classes : sequence or None, optional
+        The classes in the order of the network's outputs. Without them, whole numbers from 0 to ``n_classes - 1`` stand
+        for themselves and anything else is sorted.
 
     Returns
     -------
-    ``int64`` positions ``(n_samples,)``, and the classes as plain Python values.
+    tuple of (numpy.ndarray of int64, tuple of object)
+        ``int64`` positions ``(n_samples,)``, and the classes as plain Python values.
 
     Raises
     ------

@@ -103,7 +103,8 @@ def keep_memory() -> bool:
 
     Returns
     -------
-    Whether it took effect; only the GNU C library has the setting.
+    bool
+        Whether it took effect; only the GNU C library has the setting.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -69,16 +69,23 @@ class TrainingResult:
 
     Attributes
     ----------
-    model : the network with the weights of the last epoch, in evaluation mode.
-    classes : what its outputs stand for, in order.
-    standardisation : mean and deviation of the training data, which every input is brought to.
-    records : one an epoch, one in all for a model that is fitted directly: ``epoch, loss, accuracy, [val_loss,
-        val_accuracy,] dead_fraction, learning_rate, seconds``. Loss and accuracy are the means over the epoch's batches
-        while the weights change and dropout is on, as Keras reports them.
-    collapse : whether it stopped learning, why, and since when.
-    steps : how the steps were taken, ``"eager"`` or ``"CUDA graph"``; if there could be no graph, why. ``"direct"`` if
+    model : nn.Module
+        The network with the weights of the last epoch, in evaluation mode.
+    classes : tuple of object
+        What its outputs stand for, in order.
+    standardisation : Standardisation
+        Mean and deviation of the training data, which every input is brought to.
+    records : tuple of dict of str to object
+        One an epoch, one in all for a model that is fitted directly: ``epoch, loss, accuracy, [val_loss, val_accuracy,]
+        dead_fraction, learning_rate, seconds``. Loss and accuracy are the means over the epoch's batches while the
+        weights change and dropout is on, as Keras reports them.
+    collapse : CollapseReport
+        Whether it stopped learning, why, and since when.
+    steps : str
+        How the steps were taken, ``"eager"`` or ``"CUDA graph"``; if there could be no graph, why. ``"direct"`` if
         there were none.
-    watched : ``(epochs, n)`` positions in ``classes`` that the validation samples were taken for after each epoch; empty
+    watched : numpy.ndarray of int64
+        ``(epochs, n)`` positions in ``classes`` that the validation samples were taken for after each epoch; empty
         without validation, or if there are no epochs.
     """
 
@@ -147,16 +154,24 @@ def train(
 
     Parameters
     ----------
-    model : from :func:`fleeting.models.create_model`. It trains on from the weights that it has.
-    X : ``uint8`` ``(N, T, H, W, C)``, or one array or memory map ``(T, H, W, C)`` a sample, or
+    model : nn.Module
+        From :func:`fleeting.models.create_model`. It trains on from the weights that it has.
+    X : Sequences
+        ``uint8`` ``(N, T, H, W, C)``, or one array or memory map ``(T, H, W, C)`` a sample, or
         :class:`~fleeting.training.data.SequenceFiles`. With ``config.motion == "difference"`` each has one frame more,
         the reference, in front. Not to be changed meanwhile.
-    y : one label a sample, text or whole numbers, of at least two classes.
-    classes : what the network's outputs stand for, in order; see :func:`~fleeting.training.data.encode_labels`.
-    seed : for the order of the samples and for dropout.
-    device : ``"cpu"``, ``"cuda"``, or ``"auto"``.
-    validation : samples and labels whose loss, accuracy and answers are recorded after each epoch. They decide nothing.
-    on_epoch : called with the epoch's row of the history, as a dictionary. What it raises ends the training.
+    y : Labels
+        One label per sample, text or whole numbers, of at least two classes.
+    classes : sequence or None, optional
+        What the network's outputs stand for, in order; see :func:`~fleeting.training.data.encode_labels`.
+    seed : int, optional
+        For the order of the samples and for dropout.
+    device : str, optional
+        ``"cpu"``, ``"cuda"``, or ``"auto"``.
+    validation : tuple of (Sequences, Labels) or None, optional
+        Samples and labels whose loss, accuracy and answers are recorded after each epoch. They decide nothing.
+    on_epoch : OnEpoch or None, optional
+        Called with the epoch's row of the history, as a dictionary. What it raises ends the training.
 
     Raises
     ------
@@ -409,7 +424,8 @@ def predict_proba(
 
     Returns
     -------
-    ``float64`` ``(N, n_classes)``; rows sum to 1.
+    numpy.ndarray of float64
+        ``float64`` ``(N, n_classes)``; rows sum to 1.
 
     Raises
     ------

@@ -27,19 +27,26 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
 
     Parameters
     ----------
-    model : one of :func:`fleeting.models.list_models`.
-    model_options : the network's own options.
+    model : str, optional
+        One of :func:`fleeting.models.list_models`.
+    model_options : dict of str to object or None, optional
+        The network's own options.
     optimizer, learning_rate, momentum, nesterov, decay, batch_size, epochs, clip_norm, motion, class_weights,
     precision, layout :
         see :class:`TrainingConfig`. With ``motion="difference"`` the first frame of each sequence is the reference.
-    device : ``"cpu"``, ``"cuda"`` or ``"auto"``.
-    random_state : whole number, ``RandomState`` or ``None``, for the first weights, the order of samples, and dropout.
+    device : str, optional
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    random_state : int or numpy.random.RandomState or None, optional
+        Whole number, ``RandomState`` or ``None``, for the first weights, the order of samples, and dropout.
 
     Attributes
     ----------
-    classes_ : the classes, sorted.
-    result_ : the :class:`TrainingResult`, which :func:`save_model` takes.
-    model_, history_, collapse_ : the network, the table of epochs, and whether it collapsed.
+    classes_ : object
+        The classes, sorted.
+    result_ : object
+        The :class:`TrainingResult`, which :func:`save_model` takes.
+    model_, history_, collapse_ : object
+        The network, the table of epochs, and whether it collapsed.
 
     Examples
     --------
@@ -99,8 +106,10 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
 
         Parameters
         ----------
-        X : ``uint8`` ``(N, T, H, W, C)``, or a list of ``(T, H, W, C)``.
-        y : one label a sample, text or whole numbers, of at least two classes.
+        X : Sequences
+            ``uint8`` ``(N, T, H, W, C)``, or a list of ``(T, H, W, C)``.
+        y : Labels
+            One label per sample, text or whole numbers, of at least two classes.
 
         Raises
         ------

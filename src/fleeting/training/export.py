@@ -66,10 +66,13 @@ def export_onnx(
 
     Parameters
     ----------
-    trained : what :func:`~fleeting.training.train` or :func:`~fleeting.training.load_model` gave; of several, such as the
+    trained : TrainedModel or TrainingResult or sequence
+        What :func:`~fleeting.training.train` or :func:`~fleeting.training.load_model` gave; of several, such as the
         folds of a run, the file gives the mean.
-    path : file to write.
-    dtype : of the recipe's sequences, :attr:`fleeting.sequences.Recipe.dtype`.
+    path : str or os.PathLike
+        File to write.
+    dtype : {"uint8", "float32"}, optional
+        Of the recipe's sequences, :attr:`fleeting.sequences.Recipe.dtype`.
 
     Raises
     ------

@@ -20,9 +20,12 @@ class KerasOptimizer:
 
     Parameters
     ----------
-    params : what is to be trained; what has no gradient is left as it is.
-    lr : learning rate of the first step.
-    decay : see above.
+    params : iterable of torch.Tensor
+        What is to be trained; what has no gradient is left as it is.
+    lr : float
+        Learning rate of the first step.
+    decay : float
+        See above.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, decay: float) -> None:

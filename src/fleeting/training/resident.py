@@ -21,7 +21,8 @@ class ReadyBatches:
 
     Parameters
     ----------
-    batches : of what is read, once.
+    batches : Batches
+        Of what is read, once.
     """
 
     def __init__(self, batches: Batches) -> None:

@@ -39,13 +39,17 @@ class Step:
 
     Parameters
     ----------
-    model : in training mode, on the device of all that follows.
-    batches, labels : the samples and their classes, ``int64`` ``(N,)``.
-    weights : of each class in the loss, ``(n_classes,)``.
+    model : nn.Module
+        In training mode, on the device of all that follows.
+    batches, labels : Batches and torch.Tensor
+        The samples and their classes, ``int64`` ``(N,)``.
+    weights : torch.Tensor
+        Of each class in the loss, ``(n_classes,)``.
 
     Attributes
     ----------
-    loss, hits : sum of the samples' losses and number of right answers since :meth:`start`, on the device.
+    loss, hits : object
+        Sum of the samples' losses and number of right answers since :meth:`start`, on the device.
     """
 
     def __init__(
@@ -131,8 +135,10 @@ class GraphedSteps:
 
     Parameters
     ----------
-    step : its optimiser counts its steps on the device.
-    capture : :func:`cuda_graph`, or in tests what calls the step again.
+    step : Step
+        Its optimiser counts its steps on the device.
+    capture : Capture
+        :func:`cuda_graph`, or in tests what calls the step again.
     """
 
     def __init__(self, step: Step, capture: Capture) -> None:

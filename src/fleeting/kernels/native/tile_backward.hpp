@@ -9,7 +9,7 @@ namespace fleeting {
 // What comes from above for a group of filters, and which position of each cell it is for; none where a tile is no cell.
 struct Above {
   float gradient[kGroup][kLanes];
-  int32_t codes[kLanes];  // a byte a filter
+  int32_t codes[kLanes];  // a byte per filter
 };
 
 FLEETING_INLINE void read_cells(const Place& place, int64_t filters, const float* gradient, const float* scale,

@@ -1,6 +1,6 @@
-"""The store of finished sequences: one memory-mapped ``.npy`` a clip, found by content, with a manifest.
+"""The cache of finished sequences: one memory-mapped ``.npy`` a clip, found by content, with a manifest.
 
-Layout of a store::
+Layout of a cache::
 
     <root>/<recipe hash>/<clip key>.npy     the sequence
     <root>/<recipe hash>/<clip key>.json    how it came about; written last: without it there is no sequence
@@ -10,7 +10,7 @@ Layout of a store::
 The recipe hash covers every field and the versions of what makes the pixels; the clip key covers the bytes of the
 frames and the annotations that were used. So a changed recipe, library, frame or annotation never meets an old
 sequence, and equal work is found wherever the data set is moved. Every file is moved into place whole, so a kill at
-any moment and two processes that fill one store at once both leave it sound.
+any moment and two processes that fill one cache at once both leave it sound.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 STORE_VARIABLE = "FLEETING_CACHE"
 
 
-def default_store() -> Path:
+def default_cache() -> Path:
     """``$FLEETING_CACHE``, else ``fleeting/sequences`` in the user's cache folder."""
     named = os.environ.get(STORE_VARIABLE)
     if named:
@@ -57,18 +57,20 @@ class Skipped:
     reason: str
 
 
-class SequenceStore:
+class SequenceCache:
     """Sequences of one recipe under a root folder.
 
     Parameters
     ----------
-    recipe : how they are made.
-    root : the store; see :func:`default_store`.
+    recipe : Recipe
+        How they are made.
+    root : str or os.PathLike or None, optional
+        The cache; see :func:`default_cache`.
     """
 
     def __init__(self, recipe: Recipe, root: str | os.PathLike[str] | None = None) -> None:
         self.recipe = recipe
-        self.folder = Path(root or default_store()) / recipe.content_hash()
+        self.folder = Path(root or default_cache()) / recipe.content_hash()
 
     def key(self, clip: Clip) -> str:
         """32 hex digits over the frames' bytes and the annotations that shape a sequence."""
@@ -169,7 +171,7 @@ class SequenceStore:
         return key, info
 
     def write_manifest(self) -> Path:
-        """Write ``manifest.json``: the recipe and a row for each clip in the store."""
+        """Write ``manifest.json``: the recipe and a row for each clip in the cache."""
         rows = {}
         for path in sorted(self.folder.glob("*.json")):
             if path.stem != "manifest" and (info := self.info(path.stem)) is not None:
@@ -184,13 +186,17 @@ class SequenceSet:
 
     Attributes
     ----------
-    store : where they are kept.
-    clips : the clips that have a sequence.
-    keys, infos : one for each of ``clips``.
-    skipped : the clips that have none, and why.
+    cache : SequenceCache
+        Where they are kept.
+    clips : list of Clip
+        The clips that have a sequence.
+    keys, infos : list of str and list of dict of str to object
+        One for each of ``clips``.
+    skipped : list of Skipped
+        The clips that have none, and why.
     """
 
-    store: SequenceStore
+    cache: SequenceCache
     clips: list[Clip] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     infos: list[dict[str, Any]] = field(default_factory=list)
@@ -199,17 +205,17 @@ class SequenceSet:
     @property
     def recipe(self) -> Recipe:
         """The recipe that made them."""
-        return self.store.recipe
+        return self.cache.recipe
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        return self.store.load(self.keys[index])
+        return self.cache.load(self.keys[index])
 
     def paths(self) -> list[Path]:
         """The ``.npy`` files, in order; a worker process maps them instead of copying pixels."""
-        return [self.store.path(key) for key in self.keys]
+        return [self.cache.path(key) for key in self.keys]
 
     def array(self, indexes: Sequence[int] | None = None) -> NDArray[Any]:
         """The sequences stacked in memory: ``(N, T, H, W, C)`` of the recipe's ``dtype``."""
@@ -234,20 +240,20 @@ class SequenceSet:
         return table
 
 
-_worker_store: SequenceStore | None = None
+_worker_cache: SequenceCache | None = None
 
 
 def _start_worker(recipe: Recipe, root: str) -> None:
-    global _worker_store
+    global _worker_cache
     import cv2
 
     cv2.setNumThreads(1)
-    _worker_store = SequenceStore(recipe, root)
+    _worker_cache = SequenceCache(recipe, root)
 
 
 def _make(clip: Clip) -> tuple[str, dict[str, Any]]:
-    assert _worker_store is not None
-    return _worker_store.make(clip)
+    assert _worker_cache is not None
+    return _worker_cache.make(clip)
 
 
 def prepare(
@@ -262,18 +268,23 @@ def prepare(
 
     Parameters
     ----------
-    clips : any number of clips.
-    recipe : how a clip becomes a sequence.
-    root : the store's folder; see :func:`default_store`.
-    jobs : processes; 0 or ``None`` for one a core.
-    progress : called with the number of clips done and of all.
+    clips : sequence
+        Any number of clips.
+    recipe : Recipe
+        How a clip becomes a sequence.
+    root : str or os.PathLike or None, optional
+        The cache's folder; see :func:`default_cache`.
+    jobs : int or None, optional
+        Processes; 0 or ``None`` for one per core.
+    progress : Progress or None, optional
+        Called with the number of clips done and of all.
 
     Returns
     -------
     SequenceSet
         Clips without a face, or that cannot be read, are in its ``skipped``.
     """
-    store = SequenceStore(recipe, root)
+    cache = SequenceCache(recipe, root)
     done: dict[int, tuple[str, dict[str, Any]]] = {}
     for position, result in map_jobs(
         _make,
@@ -281,10 +292,10 @@ def prepare(
         jobs=jobs,
         progress=progress,
         initializer=_start_worker,
-        initargs=(recipe, str(store.folder.parent)),
+        initargs=(recipe, str(cache.folder.parent)),
     ):
         done[position] = result
-    found = SequenceSet(store)
+    found = SequenceSet(cache)
     for position, clip in enumerate(clips):
         key, info = done[position]
         if info["status"] == "ok":
@@ -294,5 +305,5 @@ def prepare(
         else:
             found.skipped.append(Skipped(clip, str(info["reason"])))
     if clips:
-        store.write_manifest()
+        cache.write_manifest()
     return found

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from fleeting.clips import ArrayFrames, Clip, FrameFolder, FrameSlice
 from fleeting.errors import FleetingError
-from fleeting.sequences import BuiltSequence, Recipe, SequenceStore, Talluri2022, film_strip, prepare
+from fleeting.sequences import BuiltSequence, Recipe, SequenceCache, Talluri2022, film_strip, prepare
 
 RECIPE = Talluri2022(frames=4, height=64, width=64)
 
@@ -40,14 +40,14 @@ def test_sequences_are_kept_and_found_again(clips, tmp_path, monkeypatch):
 
 
 def test_another_recipe_annotation_or_frame_is_another_sequence(clips, tmp_path):
-    store = SequenceStore(RECIPE, tmp_path)
+    cache = SequenceCache(RECIPE, tmp_path)
     clip = clips[0]
     moved = Clip("d", "s0", "c", clip.frames, emotion="happiness", onset=0, apex=2)
     renamed = Clip("other", "s9", "x", clip.frames, emotion="disgust", onset=0, apex=3)
-    assert store.key(clip) != store.key(moved)
-    assert store.key(clip) == store.key(renamed)
-    assert len({store.key(c) for c in clips}) == 3
-    assert SequenceStore(Talluri2022(frames=5), tmp_path).folder != store.folder
+    assert cache.key(clip) != cache.key(moved)
+    assert cache.key(clip) == cache.key(renamed)
+    assert len({cache.key(c) for c in clips}) == 3
+    assert SequenceCache(Talluri2022(frames=5), tmp_path).folder != cache.folder
 
 
 def test_files_are_read_once_for_all_recipes_until_they_change(portrait, write_frames, tmp_path, monkeypatch):
@@ -58,14 +58,14 @@ def test_files_are_read_once_for_all_recipes_until_they_change(portrait, write_f
     read = []
     whole = FrameFolder.digest
     monkeypatch.setattr(FrameFolder, "digest", lambda self: read.append(1) or whole(self))
-    stores = [SequenceStore(Talluri2022(frames=n), tmp_path / "store") for n in (4, 5)]
+    caches = [SequenceCache(Talluri2022(frames=n), tmp_path / "cache") for n in (4, 5)]
     clip = Clip("d", "s", "c", FrameFolder(folder))
     stretch = Clip("d", "s", "part", FrameSlice(clip.frames, 0, 1))
-    keys = [store.key(clip) for store in stores]
+    keys = [cache.key(clip) for cache in caches]
     assert len(read) == 1 and keys[0] == keys[1]
-    assert len({stores[0].key(stretch), keys[0]}) == 2
+    assert len({caches[0].key(stretch), keys[0]}) == 2
     reads = len(read)
-    assert stores[1].key(stretch) == stores[0].key(stretch) and len(read) == reads
+    assert caches[1].key(stretch) == caches[0].key(stretch) and len(read) == reads
     first = folder / "img_00001.png"
     content = bytearray(first.read_bytes())
     content[-20] ^= 1
@@ -73,10 +73,10 @@ def test_files_are_read_once_for_all_recipes_until_they_change(portrait, write_f
     time.sleep(0.02)
     first.write_bytes(content)
     os.utime(first, ns=(10**18, 10**18))
-    assert stores[0].key(clip) != keys[0]
-    for kept in (tmp_path / "store" / "digests").iterdir():
+    assert caches[0].key(clip) != keys[0]
+    for kept in (tmp_path / "cache" / "digests").iterdir():
         kept.write_bytes(b"\xff torn")
-    assert stores[0].key(clip) == SequenceStore(RECIPE, tmp_path / "other").key(clip)
+    assert caches[0].key(clip) == SequenceCache(RECIPE, tmp_path / "other").key(clip)
 
 
 def test_files_changed_just_now_are_not_trusted(portrait, write_frames):
@@ -100,17 +100,17 @@ def test_unreadable_clips_are_skipped_and_tried_again(clips, tmp_path, write_fra
     for name in source.names:
         (folder / name).write_bytes(b"broken")
     clip = Clip("d", "s", "c", source, onset=0, apex=3)
-    assert len(prepare([clip], RECIPE, root=tmp_path / "store").skipped) == 1
+    assert len(prepare([clip], RECIPE, root=tmp_path / "cache").skipped) == 1
     for name, data in content.items():
         (folder / name).write_bytes(data)
-    assert len(prepare([clip], RECIPE, root=tmp_path / "store")) == 1
+    assert len(prepare([clip], RECIPE, root=tmp_path / "cache")) == 1
 
 
 def test_a_frame_that_vanished_skips_the_clip_not_the_job(clips, tmp_path, write_frames):
     folder = write_frames([clips[0].frames[k] for k in range(6)])
     source = FrameFolder(folder)
     (folder / source.names[2]).unlink()
-    found = prepare([Clip("d", "s", "gone", source), clips[0]], RECIPE, root=tmp_path / "store")
+    found = prepare([Clip("d", "s", "gone", source), clips[0]], RECIPE, root=tmp_path / "cache")
     assert [s.clip.name for s in found.skipped] == ["gone"]
     assert len(found) == 1
 
@@ -140,7 +140,7 @@ def test_loading_a_foreign_array_is_a_clear_error(clips, tmp_path):
 
 def test_the_manifest_lists_recipe_and_clips(clips, tmp_path):
     found = prepare(clips, RECIPE, root=tmp_path)
-    manifest = json.loads((found.store.folder / "manifest.json").read_text())
+    manifest = json.loads((found.cache.folder / "manifest.json").read_text())
     assert manifest["recipe"]["frames"] == 4
     assert {row["clip"] for row in manifest["clips"].values()} == {"d/s0/c", "d/s1/c", "d/s2/c"}
     assert set(manifest["clips"]) == set(found.keys)
@@ -163,10 +163,10 @@ from pathlib import Path
 from fleeting.clips import Clip, FrameFolder
 from fleeting.sequences import Talluri2022, prepare
 if __name__ == "__main__":
-    root, store, jobs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    root, cache, jobs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     clips = [Clip("d", p.name, "c", FrameFolder(p), onset=0, apex=3) for p in sorted(root.iterdir())]
     print("ready", flush=True)
-    found = prepare(clips, Talluri2022(frames=4, height=64, width=64), root=store, jobs=jobs)
+    found = prepare(clips, Talluri2022(frames=4, height=64, width=64), root=cache, jobs=jobs)
     print(len(found), flush=True)
 """
 
@@ -180,29 +180,29 @@ def folders(clips, write_frames):
 
 
 def test_two_processes_that_fill_one_store_agree(folders, tmp_path):
-    command = [sys.executable, "-c", _FILL, str(folders), str(tmp_path / "store"), "1"]
+    command = [sys.executable, "-c", _FILL, str(folders), str(tmp_path / "cache"), "1"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [p.communicate(timeout=120)[0].split() for p in running] == [["ready", "8"]] * 2
     clips = [Clip("d", p.name, "c", FrameFolder(p), onset=0, apex=3) for p in sorted(folders.iterdir())]
-    shared = prepare(clips, RECIPE, root=tmp_path / "store")
+    shared = prepare(clips, RECIPE, root=tmp_path / "cache")
     alone = prepare(clips, RECIPE, root=tmp_path / "alone")
     assert np.array_equal(shared.array(), alone.array())
-    assert not list((tmp_path / "store").rglob("*.part"))
+    assert not list((tmp_path / "cache").rglob("*.part"))
 
 
 def test_a_kill_leaves_a_store_that_can_be_completed(folders, tmp_path):
-    store = tmp_path / "store"
-    command = [sys.executable, "-c", _FILL, str(folders), str(store), "1"]
+    cache = tmp_path / "cache"
+    command = [sys.executable, "-c", _FILL, str(folders), str(cache), "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline().strip() == "ready"
     deadline = time.monotonic() + 60
-    while not list(store.rglob("*.json")) and time.monotonic() < deadline:
+    while not list(cache.rglob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     clips = [Clip("d", p.name, "c", FrameFolder(p), onset=0, apex=3) for p in sorted(folders.iterdir())]
     assert np.array_equal(
-        prepare(clips, RECIPE, root=store).array(), prepare(clips, RECIPE, root=tmp_path / "alone").array()
+        prepare(clips, RECIPE, root=cache).array(), prepare(clips, RECIPE, root=tmp_path / "alone").array()
     )
 
 

@@ -21,11 +21,16 @@ class Interval:
 
     Parameters
     ----------
-    value : the metric on all clips.
-    low, high : ends of the interval; NaN where it has no meaning, and then ``reason`` says why.
-    level : probability, such as 0.95.
-    units : what was resampled: the number of subjects.
-    reason : why there is no interval, or why it says less than it seems to; empty otherwise.
+    value : float
+        The metric on all clips.
+    low, high : float
+        Ends of the interval; NaN where it has no meaning, and then ``reason`` says why.
+    level : float
+        Probability, such as 0.95.
+    units : int
+        What was resampled: the number of subjects.
+    reason : str, optional
+        Why there is no interval, or why it says less than it seems to; empty otherwise.
     """
 
     value: float
@@ -75,20 +80,26 @@ def bootstrap_interval(
 
     Parameters
     ----------
-    table : predictions, one row a clip, with the columns ``label, prediction, subject`` and, if it has one,
-        ``dataset``.
-    metric : one of ``accuracy``, ``uf1``, ``uar``.
-    by : column or columns that say who is in a clip; ``"subject"`` means (data set, subject) where there is
-        a data set.
-    n : resamples.
-    level : probability that the interval covers, in (0, 1).
-    seed : same table and seed, same interval.
-    classes : classes to score, as in :func:`~fleeting.metrics.uf1`.
+    table : pandas.DataFrame
+        Predictions, one row per clip, with the columns ``label, prediction, subject`` and, if it has one, ``dataset``.
+    metric : str, optional
+        One of ``accuracy``, ``uf1``, ``uar``.
+    by : str or sequence, optional
+        Column or columns that say who is in a clip; ``"subject"`` means (data set, subject) where there is a data set.
+    n : int, optional
+        Resamples.
+    level : float, optional
+        Probability that the interval covers, in (0, 1).
+    seed : int, optional
+        Same table and seed, same interval.
+    classes : sequence or None, optional
+        Classes to score, as in :func:`~fleeting.metrics.uf1`.
 
     Returns
     -------
-    Interval. With one subject it is NaN; where all resamples agree (all clips right, for instance) its width
-    is zero, which is no certainty: ``reason`` says so in both cases.
+    Interval
+        Interval. With one subject it is NaN; where all resamples agree (all clips right, for instance) its width is
+        zero, which is no certainty: ``reason`` says so in both cases.
 
     Raises
     ------
