@@ -1,0 +1,113 @@
+"""Taking a folder for one's results: new, empty, or one's own; never somebody else's."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from fleeting.errors import FleetingError, UsageError
+
+__all__ = ["claim_folder", "is_litter", "sweep_unfinished"]
+
+# What systems leave in every folder that a person has looked at.
+_LITTER = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized"}
+# A file is written in moments; one that is this old was left by a process that was killed.
+_OLD_SECONDS = 600.0
+
+
+def is_litter(name: str) -> bool:
+    """Tell files that nobody put there: what a system leaves behind, and unfinished files of ours.
+
+    Examples
+    --------
+    >>> is_litter(".DS_Store"), is_litter(".run.json.k3x9.part"), is_litter("notes.txt")
+    (True, True, False)
+    """
+    return name.lower() in _LITTER or name.startswith("._") or is_unfinished(name)
+
+
+def is_unfinished(name: str) -> bool:
+    """Tell files that :func:`fleeting.files.write_atomic` had begun when its process was killed."""
+    return name.startswith(".") and name.endswith(".part")
+
+
+def sweep_unfinished(folder: str | os.PathLike[str]) -> int:
+    """Remove the unfinished files that killed processes left in a folder, however deep; leave those of the last minutes.
+
+    Returns
+    -------
+    int
+        Files that were removed.
+    """
+    removed = 0
+    now = time.time()
+    for place, _, names in os.walk(folder):
+        for name in filter(is_unfinished, names):
+            path = Path(place, name)
+            try:
+                if now - path.stat().st_mtime > _OLD_SECONDS:
+                    path.unlink()
+                    removed += 1
+            except OSError:
+                continue
+    return removed
+
+
+def claim_folder(
+    folder: str | os.PathLike[str],
+    head: str,
+    *,
+    unfinished: Collection[str] = (),
+    remedy: str = "choose another --out",
+) -> bool:
+    """Take a folder for one's results.
+
+    A folder is free if it does not exist, is empty, or holds nothing but litter and files that a killed process of ours
+    left before it had written ``head``.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The folder; made if it does not exist.
+    head : str
+        The file, written first, that makes the folder one's own, such as ``"run.json"``.
+    unfinished : collection of str, optional
+        Names of files and folders that may lie there before ``head`` does, such as ``"frames.csv"``.
+    remedy : str, optional
+        What to do if it is taken; ends the message.
+
+    Returns
+    -------
+    bool
+        Whether ``head`` is there: then the caller compares it with what is asked for.
+
+    Raises
+    ------
+    UsageError
+        If it holds other files, or is a file.
+    FleetingError
+        If it cannot be made, listed or written to.
+    """
+    folder = Path(folder)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is a file; expected a folder to write into; {remedy}")
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [item.name for item in folder.iterdir()]
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise UsageError(f"{folder}: a part of this path is a file; expected a folder to write into; {remedy}") from exc
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise FleetingError(f"{folder}: cannot be used as a folder ({reason}); {remedy}") from exc
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FleetingError(f"{folder}: cannot be written to (permission denied); {remedy}")
+    sweep_unfinished(folder)
+    if head in names and (folder / head).is_file():
+        return True
+    foreign = sorted(name for name in names if not is_litter(name) and name not in unfinished)
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        raise UsageError(f"{folder}: holds other files ({shown}); expected a new or empty folder; {remedy}")
+    return False
