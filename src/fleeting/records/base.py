@@ -105,7 +105,12 @@ def read_json(path: str | os.PathLike[str], *, remedy: str = "") -> Any:
     """
     content = read_regular(path, remedy=remedy)
     try:
-        return json.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        value = json.loads(text)
+        if "\\ud" in text.lower():
+            # Half of a surrogate pair is no character: whoever writes it later would fail.
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except UnicodeDecodeError as exc:
         raise RecordError(path, f"is not UTF-8 text (byte {exc.start})", remedy) from exc
     except RecursionError as exc:
@@ -132,10 +137,18 @@ def explain_invalid(exc: ValidationError) -> str:
     for error in errors[:3]:
         place = ".".join(str(part) for part in error["loc"])
         message = str(error["msg"]).removeprefix("Value error, ")
-        found = "" if error["type"] == "missing" else f", found {repr(error['input'])[:60]}"
+        found = "" if error["type"] == "missing" else f", found {_shown(error['input'])}"
         told.append(f"{place or 'the whole'}: {message[:1].lower()}{message[1:]}{found}")
     more = len(errors) - len(told)
     return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:60]
+    except (RecursionError, ValueError):
+        # Nested too deeply, or a number of more digits than Python prints.
+        return f"{type(value).__name__} that cannot be shown"
 
 
 class Record(BaseModel):

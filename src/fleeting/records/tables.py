@@ -7,14 +7,17 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import model_validator
 
-from fleeting.files import write_text
+from fleeting.files import write_csv, write_text
 from fleeting.records.base import Record, RecordError, read_regular
 
-__all__ = ["Row", "defuse", "read_table", "undo_defuse", "write_table"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Row", "defuse", "format_table", "read_table", "undo_defuse", "write_frame", "write_table"]
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -123,14 +126,32 @@ def write_table(path: str | os.PathLike[str], header: Sequence[str], rows: Itera
     FleetingError
         If the file cannot be written.
     """
+    return write_text(path, format_table(header, rows))
+
+
+def format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Give the text that :func:`write_table` writes."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     for row in rows:
-        writer.writerow(
-            ["" if v is None else defuse(" ".join(v.splitlines())) if isinstance(v, str) else v for v in row]
-        )
-    return write_text(path, buffer.getvalue())
+        writer.writerow(["" if v is None else _cell(v) for v in row])
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return defuse(" ".join(value.splitlines())) if isinstance(value, str) else value
+
+
+def write_frame(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
+    """Write a table of pandas as :func:`write_table` writes rows.
+
+    Raises
+    ------
+    FleetingError
+        If the file cannot be written.
+    """
+    return write_csv(path, table.map(_cell))
 
 
 class Row(Record):
