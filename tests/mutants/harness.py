@@ -1,0 +1,158 @@
+"""One mutant by its seed: a copy of an example, one file of it damaged, and everything that reads it called."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from examples import EXAMPLES, BelievedError, InternalError, Workshop, files_of
+from mutations import mutate, restore
+
+SECONDS = 20
+
+# How a reading can end. The first two are right.
+FINE, REFUSED, TRACEBACK, INTERNAL, BELIEVED, HANG = (
+    "fine",
+    "refused",
+    "traceback",
+    "internal error",
+    "silently believed",
+    "hang",
+)
+WRONG = (TRACEBACK, INTERNAL, BELIEVED, HANG)
+
+
+class _HangError(BaseException):
+    """More time than any reader needs."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one reading of one mutant ended.
+
+    Attributes
+    ----------
+    kind : str
+        ``"fine"``, ``"refused"`` (one of our own errors), or one of ``WRONG``.
+    place : str
+        For what is wrong, the last line of ours on the stack.
+    """
+
+    seed: int
+    example: str
+    file: str
+    mutation: str
+    reader: str
+    kind: str
+    place: str = ""
+    message: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        return asdict(self)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise inside the block after so many seconds, where the system has alarms."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def ring(number: int, frame: object) -> None:
+        raise _HangError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+_FRAME = re.compile(r'File "[^"]*[/\\]fleeting[/\\]([^"]+)", line (\d+), in (\S+)')
+
+
+def _place(text: str) -> str:
+    frames = _FRAME.findall(text)
+    return "{}:{} {}".format(*frames[-1]) if frames else "outside the package"
+
+
+def _read(reader: Any, folder: Path, shop: Workshop) -> tuple[str, str, str]:
+    """Kind, place and message of one reading."""
+    from fleeting.errors import FleetingError
+
+    try:
+        with time_limit(SECONDS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            reader(folder, shop)
+    except FleetingError as exc:
+        return REFUSED, "", str(exc)
+    except BelievedError as exc:
+        return BELIEVED, "", str(exc)
+    except InternalError as exc:
+        told = str(exc)
+        return INTERNAL, _place(told.rpartition("internal error: ")[0] or told), told.strip().splitlines()[-1]
+    except _HangError:
+        return HANG, _place(traceback.format_exc()), f"more than {SECONDS} s"
+    except (Exception, SystemExit) as exc:
+        return TRACEBACK, _place(traceback.format_exc()), f"{type(exc).__name__}: {exc}"
+    return FINE, "", ""
+
+
+def run_mutant(seed: int, shop: Workshop, only: Iterable[str] = ()) -> list[Outcome]:
+    """Make the mutant of a seed and read it in every way.
+
+    Parameters
+    ----------
+    seed : int
+        Chooses example, file and damage.
+    shop : Workshop
+        Where the examples are.
+    only : iterable of str, optional
+        Examples to choose from (default: all).
+
+    Returns
+    -------
+    list of Outcome
+        One for each reader.
+    """
+    rng = random.Random(seed)
+    names = [name for name in EXAMPLES if not only or name in set(only)]
+    name = rng.choices(names, [EXAMPLES[name].weight for name in names])[0]
+    example, source = EXAMPLES[name], shop.path(name)
+    _, files = rng.choice(list(files_of(example, source)))
+    file = rng.choice(files).relative_to(source)
+    damage = rng.getrandbits(64)
+    outcomes = []
+    aside = Path(tempfile.mkdtemp(prefix="mutant-", dir=shop.root))
+    try:
+        for reader, read in example.readers.items():
+            # The same place for each, as a run knows by what name it was asked for.
+            folder = aside / name
+            restore(source, folder)
+            mutation = mutate(folder / file, random.Random(damage))
+            kind, place, message = _read(read, folder, shop)
+            outcomes.append(Outcome(seed, name, str(file), mutation, reader, kind, place, message[:300]))
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return outcomes
+
+
+if __name__ == "__main__":
+    workshop = Workshop(Path(sys.argv[1]))
+    for number in map(int, sys.argv[2:]):
+        for outcome in run_mutant(number, workshop):
+            print(outcome)
