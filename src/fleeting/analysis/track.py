@@ -57,7 +57,7 @@ class _Place:
     misses: int = 0
 
     def largest(self, frame: NDArray[np.uint8]) -> Box | None:
-        """This face in a frame."""
+        """Give this face in a frame."""
         self.misses += 1
         if self.misses > _PATIENCE and self.misses % 4:
             return None

@@ -1,4 +1,4 @@
-"""Two methods on the same clips: is one better, or is it luck of the people at hand?"""
+"""Compare two methods on the same clips: is one better, or is it luck of the people at hand."""
 
 from __future__ import annotations
 

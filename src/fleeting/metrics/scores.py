@@ -161,8 +161,7 @@ def uf1(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) ->
 
 
 def uar(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) -> float:
-    """Unweighted average recall: ``TP_c / n_c``, averaged over the classes that occur in the truth (MEGC
-    2019).
+    """Unweighted average recall: ``TP_c / n_c``, averaged over the classes that occur in the truth (MEGC 2019).
 
     Parameters
     ----------

@@ -275,7 +275,7 @@ class Flow(Recipe):
         return _Pair(onset, apex, source, reference, align, (first, second), notes)
 
     def _field(self, pair: _Pair) -> NDArray[np.float32]:
-        """u and v in pixels of a face 128 pixels wide, and strain, at the work size."""
+        """Measure u and v in pixels of a face 128 pixels wide, and strain, at the work size."""
         height, width = self.work_size
         if pair.onset == pair.apex:
             return np.zeros((height, width, 3), np.float32)
