@@ -5,7 +5,8 @@ import json
 import pytest
 
 from fleeting.app.cli import main
-from fleeting.app.common import config_from, selection_from
+from fleeting.app.experiment import experiment_from
+from fleeting.app.options import SelectionOptions
 from fleeting.errors import UsageError
 
 
@@ -27,14 +28,14 @@ def test_what_was_chosen_is_in_the_run_folder(small_set, tmp_path, capsys):
 
 
 def test_nothing_is_chosen_unless_asked_for():
-    assert selection_from(None, "uf1", 3) is None
+    assert SelectionOptions().selection() is None
     with pytest.raises(UsageError, match=r"--choose 'rate': expected OWNER.FIELD=v1,v2"):
-        selection_from(["rate"], "uf1", 3)
+        SelectionOptions(choose=["rate"]).selection()
 
 
 def test_a_model_brings_its_recipe(monkeypatch):
     def made(recipe, model):
-        return config_from(["x:y"], None, recipe, model, None, None, {}, "loso", "0", False, "cpu").recipe
+        return experiment_from(["x:y"], recipe=recipe, model=model).recipe
 
     assert made(None, "model_a").name == "talluri2022"
     assert made("irawan2023", "model_a").name == "irawan2023"

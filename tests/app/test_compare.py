@@ -100,7 +100,7 @@ def test_what_cannot_be_compared(places, tmp_path, capsys):
     (tmp_path / "cut.txt").write_text("smic s01\ns01_ne_01 0\n")
     assert "line 2" in refused(tmp_path / "cut.txt")
     assert "ends in .csv" in refused(good, "--out", tmp_path / "x.xlsx")
-    assert "at least 1" in refused(good, "--permutations", 0)
+    assert "from 1 to" in refused(good, "--permutations", 0)
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(places, tmp_path, capsys):

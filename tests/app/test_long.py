@@ -20,5 +20,5 @@ def test_recordings_are_written_and_read_again(tmp_path, capsys):
 
 def test_what_does_not_fit_is_a_wrong_usage(tmp_path, capsys):
     assert main(["synth-long", str(tmp_path / "x"), "--seconds", "3", "--micro", "100"]) == 2
-    assert "fewer a minute" in capsys.readouterr().err
+    assert "fewer" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()

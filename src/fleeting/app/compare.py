@@ -6,9 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
-from fleeting.app.screen import Screen
+from fleeting.app.options import OutputOptions, Seed, between
 from fleeting.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,10 +18,9 @@ def compare(
     /,
     *others: Path,
     out: Path | None = None,
-    permutations: int = 10000,
-    seed: int = 0,
-    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+    permutations: Annotated[int, between(1, 10_000_000)] = 10000,
+    seed: Seed = 0,
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """Set runs and challenge logs beside each other: UF1 and UAR, whole and by data set, and whether they differ.
 
@@ -41,16 +38,14 @@ def compare(
     out : pathlib.Path or None, optional
         Write the table here too (CSV).
     permutations : int, optional
-        Exchanges tried; the smallest p-value is about 1 in this.
+        Exchanges tried; the smallest p-value is about 1 in this number.
     seed : int, optional
-        Of what is drawn.
+        Random seed of the permutations and the bootstrap.
     """
     from fleeting.files import without_nan, write_csv
     from fleeting.metrics import compare_methods
 
-    screen = Screen(quiet, json)
-    if permutations < 1:
-        raise UsageError(f"--permutations: found {permutations}; expected a whole number of at least 1")
+    screen = output.screen()
     if out is not None and out.suffix.lower() != ".csv":
         raise UsageError(f"--out: found {out}; expected a file that ends in .csv")
     paths = [first, *others]
@@ -69,12 +64,13 @@ def compare(
         screen.show(line)
     if out is not None:
         write_csv(out, result.round(6))
-        screen.show(f"\nTable: {out}")
+        screen.show()
+        screen.show(f"Table: {out}")
     screen.dump({"first": names[0], "classes": list(classes), "rows": without_nan(result.to_dict("records"))})
 
 
 def _answers(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The predictions of a run folder or of a challenge log, and their classes."""
+    """Read the predictions of a run folder or of a challenge log, and their classes."""
     from fleeting.experiments import RunFolder
     from fleeting.metrics import challenge_classes, read_challenge_log
 
@@ -87,7 +83,7 @@ def _answers(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """What each is called: its own name, or its whole path where two have the same; never the same twice."""
+    """Name each: its own name, or its whole path where two have the same; never the same twice."""
     short = [path.name or str(path.resolve()) for path in paths]
     names = [str(path) if short.count(name) > 1 else name for path, name in zip(paths, short)]
     twice = sorted({name for name in names if names.count(name) > 1})

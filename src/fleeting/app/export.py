@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from fleeting.app.screen import Screen
+from fleeting.app.options import OutputOptions
 
 
 def export(
@@ -15,8 +13,7 @@ def export(
     *,
     format: Literal["onnx"] = "onnx",
     out: Path | None = None,
-    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """Write a trained network as a file that other programs run.
 
@@ -31,7 +28,7 @@ def export(
         A model folder or file, or a run folder, whose folds become one file that gives their mean (default: the
         recogniser that ships with the package).
     format : {"onnx"}, optional
-        Only onnx.
+        Format of the file; only onnx.
     out : pathlib.Path or None, optional
         File to write (default: named after the model, here).
     """
@@ -39,7 +36,7 @@ def export(
     from fleeting.sequences import recipe_from_dict
     from fleeting.training import export_onnx
 
-    screen = Screen(quiet, json)
+    screen = output.screen()
     if model is None:
         from fleeting.analysis import default_model
 

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from fleeting.app.screen import Screen
+from fleeting.app.options import CacheOptions, OutputOptions, Seed
 
 
 def synth_composite(
     out: Path,
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     scale: float = 1.0,
-    cache: Annotated[
-        Path | None, Parameter(name="--cache", help="Folder of prepared sequences (default: the user's cache folder).")
-    ] = None,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")] = 0,
-    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+    work: CacheOptions = CacheOptions(),
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """Write the optical flow of a synthetic composite with the size and the imbalance of MEGC 2019's.
 
@@ -32,19 +25,22 @@ def synth_composite(
     Parameters
     ----------
     out : pathlib.Path
-        Folder to write: a PNG a clip, and flow.csv. Asking again for the same completes it.
+        Folder to write: a PNG per clip, and flow.csv. Asking again for the same completes it.
     seed : int, optional
-        Same seed, same bytes; another gives other people's habits, other clips and other faces.
+        Random seed of the people and clips: the same seed gives the same bytes, another gives other people's habits,
+        other clips and other faces.
     scale : float, optional
         Share of the true size, as 0.2.
     """
     from fleeting.sequences import write_flow_folder
     from fleeting.synthesis import composite_clips
 
-    screen = Screen(quiet, json)
+    screen = output.screen()
     clips = composite_clips(seed, scale=scale)
     with screen.bar() as bars:
-        made = write_flow_folder(clips, out, jobs=jobs, cache=cache, progress=bars.step("clips"), synthetic=True)
+        made = write_flow_folder(
+            clips, out, jobs=work.jobs, cache=work.cache, progress=bars.step("clips"), synthetic=True
+        )
     for item in made.skipped:
         screen.warn(f"skipped {item.clip.key}: {item.reason}")
     subjects = len({(clip.dataset, clip.subject) for clip in clips})

@@ -5,27 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
-
-from fleeting.app.screen import Screen
+from fleeting.app.options import CacheOptions, DataOptions, OutputOptions, between
 from fleeting.errors import FleetingError
 
 
 def flow_folder(
     out: Path,
     *,
-    data: Annotated[
-        list[str], Parameter(name="--data", negative="", help="A data set as KIND:PATH; several make a composite.")
-    ],
+    data: DataOptions,
     method: Literal["dis", "farneback", "tvl1"] = "dis",
-    size: int = 28,
+    size: Annotated[int, between(1, 4096)] = 28,
     head: Literal["kept", "removed"] = "kept",
-    cache: Annotated[
-        Path | None, Parameter(name="--cache", help="Folder of prepared sequences (default: the user's cache folder).")
-    ] = None,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")] = 0,
-    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+    work: CacheOptions = CacheOptions(),
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """Compute optical flow from onset to apex of each clip, and write images and a table as those of MEGC2019 circulate.
 
@@ -36,20 +28,20 @@ def flow_folder(
     Parameters
     ----------
     out : pathlib.Path
-        Folder to write: a PNG a clip, and flow.csv.
+        Folder to write: a PNG per clip, and flow.csv.
     method : {"dis", "farneback", "tvl1"}, optional
         Optical flow by dis, farneback or tvl1 (needs OpenCV's contributed modules, and takes long).
     size : int, optional
-        Pixels a side.
+        Width and height of the images, in pixels.
     head : {"kept", "removed"}, optional
         Keep the head's own motion, as in what circulates, or have it removed.
     """
     from fleeting.datasets import load_with_problems, open_dataset
     from fleeting.sequences import create_recipe, write_flow_folder
 
-    screen = Screen(quiet, json)
+    screen = output.screen()
     recipe: Any = create_recipe("flow", method=method, size=size, head=head)
-    clips, problems = load_with_problems(data)
+    clips, problems = load_with_problems(data.data)
     for problem in problems:
         screen.warn(str(problem))
     with screen.bar() as bars:
@@ -57,10 +49,10 @@ def flow_folder(
             clips,
             out,
             recipe=recipe,
-            jobs=jobs,
-            cache=cache,
+            jobs=work.jobs,
+            cache=work.cache,
             progress=bars.step("clips"),
-            synthetic=any(open_dataset(spec).synthetic for spec in data),
+            synthetic=any(open_dataset(spec).synthetic for spec in data.data),
         )
     for item in made.skipped:
         screen.warn(f"skipped {item.clip.key}: {item.reason}")

@@ -5,35 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from fleeting.app.options import JobsOptions, OutputOptions, Seed, between
 
-from fleeting.app.screen import Screen
+# How often something may happen, per minute.
+PerMinute = Annotated[float, between(0, 10_000)]
 
 
 def synth_long(
     out: Path,
     *,
-    subjects: int = 4,
-    recordings_per_subject: int = 1,
-    seconds: float = 60.0,
-    fps: float = 100.0,
-    size: tuple[int, int] = (280, 340),
+    subjects: Annotated[int, between(1, 100_000)] = 4,
+    recordings_per_subject: Annotated[int, between(1, 100_000)] = 1,
+    seconds: Annotated[float, between(0.001, 1e6)] = 60.0,
+    fps: Annotated[float, between(0.001, 1e5)] = 100.0,
+    size: Annotated[tuple[int, int], between(1, 16_384)] = (280, 340),
     format: Literal["mp4", "avi", "jpg", "png"] = "mp4",
-    seed: int = 0,
-    first_subject: int = 0,
+    seed: Seed = 0,
+    first_subject: Annotated[int, between(0, 1_000_000)] = 0,
     amplitude: tuple[float, float] = (1.0, 3.0),
-    motion: float = 1.5,
-    micro: float = 8.0,
-    macro: float = 2.0,
-    blink: float = 12.0,
-    speech: float = 1.5,
-    turn: float = 2.0,
-    absence: float = 0.5,
-    cut: float = 0.5,
-    noise: float = 1.5,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")] = 0,
-    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+    motion: Annotated[float, between(0, 1000)] = 1.5,
+    micro: PerMinute = 8.0,
+    macro: PerMinute = 2.0,
+    blink: PerMinute = 12.0,
+    speech: PerMinute = 1.5,
+    turn: PerMinute = 2.0,
+    absence: PerMinute = 0.5,
+    cut: PerMinute = 0.5,
+    noise: Annotated[float, between(0, 255)] = 1.5,
+    work: JobsOptions = JobsOptions(),
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """Write long synthetic recordings with a table of their expressions, exact to the frame.
 
@@ -46,43 +46,43 @@ def synth_long(
     subjects : int, optional
         People.
     recordings_per_subject : int, optional
-        Recordings of each.
+        Recordings per person.
     seconds : float, optional
         Length of a recording.
     fps : float, optional
-        Frames a second.
+        Frames per second.
     size : tuple of (int, int), optional
         Width and height in pixels.
     format : {"mp4", "avi", "jpg", "png"}, optional
         Mp4 or avi (lossy and nearly lossless videos), or folders of jpg or png.
     seed : int, optional
-        Same seed, same bytes.
+        Random seed of the recordings; the same seed gives the same bytes.
     first_subject : int, optional
         Leave out this many identities, for recordings of other people.
     amplitude : tuple of (float, float), optional
         Lowest and highest peak motion of the micro-expressions, in pixels of a 128-pixel face.
     motion : float, optional
-        How far the head sways, in pixels of a 280 x 340 frame.
+        Sway of the head, in pixels of a 280 x 340 frame.
     micro : float, optional
-        Micro-expressions a minute.
+        Micro-expressions per minute.
     macro : float, optional
-        Macro-expressions a minute.
+        Macro-expressions per minute.
     blink : float, optional
-        Blinks a minute.
+        Blinks per minute.
     speech : float, optional
-        Bouts of speech a minute.
+        Bouts of speech per minute.
     turn : float, optional
-        Turns of the head a minute.
+        Turns of the head per minute.
     absence : float, optional
-        Times a minute that the face leaves the frame.
+        Times per minute that the face leaves the frame.
     cut : float, optional
-        Cuts a minute.
+        Cuts per minute.
     noise : float, optional
         Sensor noise in grey levels.
     """
     from fleeting.synthesis import LongSettings, write_recordings
 
-    screen = Screen(quiet, json)
+    screen = output.screen()
     settings = LongSettings(
         seconds=seconds,
         fps=fps,
@@ -107,7 +107,7 @@ def synth_long(
             seed=seed,
             form=format,
             first_subject=first_subject,
-            jobs=jobs,
+            jobs=work.jobs,
             progress=bars.step("recordings"),
         )
     events = ", ".join(f"{count} {kind}-expressions" for kind, count in made.events.items()) or "no expressions"
