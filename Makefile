@@ -10,10 +10,11 @@ CLIPS := demo/clips
 HELD_OUT := demo/held-out
 RUN := demo/run
 
-.PHONY: demo test bench lint format clean help
+.PHONY: demo quick test bench lint format clean help
 
 help:
 	@echo "make demo    install, run the whole chain on synthetic clips, leave a report in $(RUN)/report.html"
+	@echo "make quick   lint, types, architecture, the fast tests: under 90 seconds on two cores"
 	@echo "make test    lint, types, architecture, tests"
 	@echo "make bench   speed and memory beside Keras with TensorFlow, which it installs apart; takes an hour"
 	@echo "make format  rewrite the code in the house style"
@@ -53,6 +54,14 @@ test: $(VENV)/.installed-test
 	@$(MAKE) --no-print-directory lint
 	-@$(BIN)/python tests/data/fetch_videos.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+# What breaks first when something breaks; `make test` runs the rest.
+QUICK := tests/test_house.py tests/test_architecture.py tests/test_ground.py tests/records tests/clips tests/datasets \
+  tests/metrics tests/protocols tests/motion tests/sequences tests/reports src/fleeting
+
+quick: $(VENV)/.installed-test
+	@$(MAKE) --no-print-directory lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not slow and not gpu" $(wildcard $(QUICK))
 
 # Beside our own environment, whose versions TensorFlow must not decide.
 $(KERAS)/.installed: pyproject.toml | $(BIN)/python
