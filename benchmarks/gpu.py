@@ -22,7 +22,7 @@ from _networks import NETWORKS, SMALL
 from _units import unit, write_clips
 
 from fleeting.experiments import Observer
-from fleeting.experiments.runner import UNITS_A_CARD, run_units
+from fleeting.experiments.execute import UNITS_PER_CARD, run_units
 from fleeting.models import create_model
 from fleeting.training import Standardisation, TrainingConfig
 from fleeting.training.data import ResidentBatches
@@ -153,7 +153,7 @@ def main(argv=None):
     parser.add_argument("--models", default=",".join(NETWORKS), help="separated by commas")
     parser.add_argument("--epochs", type=int, default=5, help="complete epochs of each unit, at least 2")
     parser.add_argument("--units", type=int, default=8, help="side by side at most")
-    parser.add_argument("--side-by-side", type=int, default=UNITS_A_CARD, help="for table 4")
+    parser.add_argument("--side-by-side", type=int, default=UNITS_PER_CARD, help="for table 4")
     parser.add_argument("--small", action="store_true", help="tiny clips, to try the script out")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu only tries the script out")
     arguments = parser.parse_args(argv)

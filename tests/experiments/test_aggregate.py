@@ -1,7 +1,5 @@
 """From predictions on disk to figures: whole and by data set, folds apart, and the challenge's log."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,38 +7,51 @@ import pytest
 from fleeting.errors import PartialRunError
 from fleeting.experiments import RunFolder, aggregate
 from fleeting.metrics import read_challenge_log, uar, uf1
+from fleeting.records import (
+    ChallengeLog,
+    Collapse,
+    ListedUnit,
+    Majority,
+    PredictionRow,
+    ProtocolPart,
+    RunConfig,
+    RunHead,
+    Summary,
+    UnitRecord,
+    write_predictions,
+)
 
 CLASSES = ["negative", "positive", "surprise"]
 SUBJECTS = {"casme2": ["01", "02", "05"], "samm": ["006", "NA"], "smic": ["s01", "s02"]}
 
 
 def write_run(path, *, protocol="cde", classes=CLASSES, seeds=(0,), finished=7, subjects=SUBJECTS):
-    """A run of one fold a subject, nothing of it trained."""
+    """A run of one fold per subject, nothing of it trained."""
     rng = np.random.default_rng(0)
     units = []
     people = [(dataset, subject) for dataset, names in subjects.items() for subject in names]
     for fold, (dataset, subject) in enumerate(people):
         for seed in seeds:
-            key = f"fold{fold}-seed{seed}"
-            units.append({"key": key, "fold": fold, "seed": seed, "n_train": 30, "n_test": 5})
-            folder = path / "units" / key
-            folder.mkdir(parents=True)
+            listed = ListedUnit(key=f"fold{fold}-seed{seed}", fold=fold, seed=seed, n_train=30, n_test=5)
+            units.append(listed)
+            folder = path / "units" / listed.key
             labels = np.array(classes)[[0, 0, 1, 2, fold % 3]]
-            pd.DataFrame(
-                {
-                    "dataset": dataset,
-                    "subject": subject,
-                    "clip": [f"{subject}_{i}" for i in range(5)],
-                    "label": labels,
-                    "prediction": np.where(rng.random(5) < 0.6, labels, rng.choice(classes, 5)),
-                }
-            ).to_csv(folder / "predictions.csv", index=False)
-            done = {"key": key, "majority": {"class": classes[0], "accuracy": 0.4}}
-            done["collapse"] = {"collapsed": False, "reasons": []}
+            answers = np.where(rng.random(5) < 0.6, labels, rng.choice(classes, 5))
+            rows = [
+                PredictionRow(dataset=dataset, subject=subject, clip=f"{subject}_{i}", label=label, prediction=answer)
+                for i, (label, answer) in enumerate(zip(labels.tolist(), answers.tolist(), strict=True))
+            ]
+            digest = write_predictions(folder / "predictions.csv", rows)
             if fold < finished:
-                (folder / "unit.json").write_text(json.dumps(done))
-    run = {"format": 1, "config": {"protocol": {"name": protocol}}, "classes": classes, "units": units}
-    (path / "run.json").write_text(json.dumps(run))
+                done = UnitRecord(
+                    **dict(listed),
+                    collapse=Collapse(collapsed=False),
+                    majority=Majority(label=classes[0], accuracy=0.4),
+                    predictions_sha256=digest,
+                )
+                done.write(folder / "unit.json")
+    config = RunConfig(protocol=ProtocolPart(name=protocol))
+    RunHead(config=config, classes=tuple(classes), units=tuple(units)).write(path / "run.json")
     return RunFolder(path)
 
 
@@ -57,22 +68,22 @@ def test_a_composite_is_scored_whole_and_by_data_set(tmp_path):
         assert row["uf1"] == pytest.approx(uf1(part["label"], part["prediction"], CLASSES), abs=1e-6)
         folds = [uar(one["label"], one["prediction"], CLASSES) for _, one in part.groupby("fold")]
         assert row["uar_fold_mean"] == pytest.approx(np.mean(folds), abs=1e-6)
-        kept = summary["pooled"]["by_dataset"][row["dataset"]] if row["dataset"] else summary["pooled"]
+        kept = summary.pooled.by_dataset[row["dataset"]] if row["dataset"] else summary.pooled
         for name in ("n_subjects", "uf1", "uf1_low", "uf1_high", "uar_low", "uf1_fold_mean", "accuracy_fold_mean"):
-            assert kept[name] == pytest.approx(row[name], abs=1e-6), name
+            assert getattr(kept, name) == pytest.approx(row[name], abs=1e-6), name
     # The rows of results.csv stay what they were.
     results = pd.read_csv(run.path / "results.csv")
     assert results["scope"].tolist() == ["fold"] * 7 + ["mean", "pooled"]
-    assert results["uf1"].iloc[-1] == pytest.approx(summary["pooled"]["uf1"], abs=1e-6)
-    assert results["uar"].iloc[-2] == pytest.approx(summary["pooled"]["uar_fold_mean"], abs=1e-6)
-    assert json.loads((run.path / "summary.json").read_text())["pooled"]["by_dataset"].keys() == {*SUBJECTS}
+    assert results["uf1"].iloc[-1] == pytest.approx(summary.pooled.uf1, abs=1e-6)
+    assert results["uar"].iloc[-2] == pytest.approx(summary.pooled.uar_fold_mean, abs=1e-6)
+    assert Summary.read(run.path / "summary.json") == summary and summary.pooled.by_dataset.keys() == {*SUBJECTS}
 
 
 @pytest.mark.parametrize("protocol", ["cde", "hde", "loso"])
 def test_the_challenges_log_holds_the_answers(tmp_path, protocol):
     # Any order of the classes: the numbers in the log are the challenge's.
     run = write_run(tmp_path, protocol=protocol, classes=CLASSES[::-1])
-    assert aggregate(run)["challenge_log"] == {"file": "challenge_log.txt", "why": ""}
+    assert aggregate(run).challenge_log == ChallengeLog(file="challenge_log.txt")
     columns = ["dataset", "subject", "clip", "label", "prediction"]
     expected = run.predictions()[columns].sort_values(columns).reset_index(drop=True)
     pd.testing.assert_frame_equal(read_challenge_log(run.path / "challenge_log.txt"), expected)
@@ -91,8 +102,8 @@ def test_the_challenges_log_holds_the_answers(tmp_path, protocol):
 def test_why_there_is_no_log_is_said_and_an_old_one_goes(tmp_path, changes, why):
     run = write_run(tmp_path, **changes)
     (tmp_path / "challenge_log.txt").write_text("casme2 sub01\nx 0 0\n")
-    told = aggregate(run, allow_partial=True)["challenge_log"]
-    assert told["file"] is None and why in told["why"]
+    told = aggregate(run, allow_partial=True).challenge_log
+    assert told.file is None and why in told.why
     assert not (tmp_path / "challenge_log.txt").exists()
 
 
@@ -101,4 +112,4 @@ def test_a_partial_composite_is_not_scored_unless_asked(tmp_path):
     with pytest.raises(PartialRunError):
         aggregate(run)
     assert not (tmp_path / "by_dataset.csv").exists()
-    assert aggregate(run, allow_partial=True)["pooled"]["by_dataset"].keys() == {"casme2"}
+    assert aggregate(run, allow_partial=True).pooled.by_dataset.keys() == {"casme2"}

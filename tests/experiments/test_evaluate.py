@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ import pytest
 from fleeting.clips import ArrayFrames, Clip
 from fleeting.errors import FleetingError, ModelFileError, PartialRunError, UsageError
 from fleeting.experiments import ExperimentConfig, Observer, RunFolder, aggregate, evaluate, load_models, train_on_all
+from fleeting.records import Summary
 from fleeting.sequences import Talluri2022
 from fleeting.training import load_model
 
@@ -35,25 +35,25 @@ def test_a_run_folder_holds_what_it_promises(small_run):
     names = {p.name for p in small_run.path.iterdir()}
     assert {"run.json", "units", "results.csv", "summary.json", "clips.csv", "skipped.csv", "samples"} <= names
     run = small_run.read()
-    assert len(run["units"]) == 2 and not small_run.missing()
-    for unit in run["units"]:
-        files = {p.name for p in small_run.unit_folder(unit["key"]).iterdir()}
+    assert len(run.units) == 2 and not small_run.missing()
+    for unit in run.units:
+        files = {p.name for p in small_run.unit_folder(unit.key).iterdir()}
         assert files == {"predictions.csv", "history.csv", "model.safetensors", "config.json", "unit.json"}
-    assert run["config"]["protocol"]["subject_independent"] is True
-    assert run["versions"]["torch"] and run["machine"]["cores"] >= 1
-    assert any("synthetic" in note for note in run["notes"])
+    assert run.config.protocol.subject_independent is True
+    assert run.versions["torch"] and run.machine["cores"] >= 1
+    assert any("synthetic" in note for note in run.notes)
 
 
 def test_every_clip_is_predicted_once_by_a_model_that_never_saw_its_subject(small_run):
     predictions = small_run.predictions()
     assert len(predictions) == 18
     assert not predictions.duplicated(["dataset", "subject", "clip"]).any()
-    for unit in small_run.read()["units"]:
-        done = small_run.finished(unit["key"])
-        assert not set(done["train_subjects"]) & set(done["test_subjects"])
-        tested = predictions[predictions["fold"] == unit["fold"]]
-        assert set("synthetic/" + tested["subject"]) == set(done["test_subjects"])
-    classes = small_run.read()["classes"]
+    for unit in small_run.read().units:
+        done = small_run.finished(unit.key)
+        assert not set(done.train_subjects) & set(done.test_subjects)
+        tested = predictions[predictions["fold"] == unit.fold]
+        assert set("synthetic/" + tested["subject"]) == set(done.test_subjects)
+    classes = small_run.read().classes
     probabilities = predictions[[f"p_{name}" for name in classes]].to_numpy()
     assert probabilities.sum(1) == pytest.approx(np.ones(18), abs=1e-5)
     assert (np.array(classes)[probabilities.argmax(1)] == predictions["prediction"]).mean() > 0.99
@@ -71,9 +71,9 @@ def test_results_are_the_predictions_scored(small_run):
     assert folds["majority_accuracy"].between(0, 1).all()
     mean = results[results["scope"] == "mean"].iloc[0]
     assert mean["accuracy"] == pytest.approx(folds["accuracy"].mean(), abs=1e-6)
-    summary = json.loads((small_run.path / "summary.json").read_text())
-    assert np.sum(summary["pooled"]["confusion"]) == 18
-    assert summary["partial"] is False
+    summary = Summary.read(small_run.path / "summary.json")
+    assert np.sum(summary.pooled.confusion) == 18
+    assert summary.partial is False
 
 
 def test_the_same_run_is_bit_for_bit_the_same_also_over_processes(small_run, small_config, cache, tmp_path):
@@ -83,12 +83,12 @@ def test_the_same_run_is_bit_for_bit_the_same_also_over_processes(small_run, sma
 
 
 def test_a_finished_run_is_not_trained_again(copied, small_config, cache, monkeypatch):
-    monkeypatch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("fleeting.experiments.execute.run_unit", lambda *_: pytest.fail("trained again"))
     evaluate(small_config, copied.path, cache=cache)
 
 
 def test_only_the_missing_unit_is_trained(copied, small_config, cache, small_run):
-    keys = [unit["key"] for unit in copied.read()["units"]]
+    keys = [unit.key for unit in copied.read().units]
     (copied.unit_folder(keys[0]) / "unit.json").unlink()
     before = (copied.unit_folder(keys[1]) / "unit.json").read_bytes()
     trained = set()
@@ -99,12 +99,12 @@ def test_only_the_missing_unit_is_trained(copied, small_config, cache, small_run
 
 
 def test_partial_runs_are_refused_unless_asked_for(copied):
-    keys = [unit["key"] for unit in copied.read()["units"]]
+    keys = [unit.key for unit in copied.read().units]
     (copied.unit_folder(keys[0]) / "unit.json").unlink()
     with pytest.raises(PartialRunError, match="1 of 2 units"):
         aggregate(copied)
     summary = aggregate(copied, allow_partial=True)
-    assert summary["partial"] is True and summary["missing"] == [keys[0]]
+    assert summary.partial is True and summary.missing == (keys[0],)
     (copied.unit_folder(keys[1]) / "unit.json").write_text("{cut")
     with pytest.raises(PartialRunError, match="no unit is finished"):
         aggregate(copied, allow_partial=True)
@@ -147,7 +147,7 @@ def test_a_killed_run_resumes_to_the_same_result(small_run, small_config, cache,
 def test_models_of_a_run_and_of_one_unit(small_run):
     models = load_models(small_run.path)
     assert len(models) == 2
-    assert models[0].recipe == small_run.read()["config"]["recipe"]
+    assert models[0].recipe == small_run.read().config.recipe.to_json()
     one = next(small_run.path.glob("units/*/model.safetensors"))
     assert load_models(one)[0].classes == models[0].classes
     with pytest.raises(ModelFileError):
@@ -158,11 +158,11 @@ def test_predictions_can_be_made_again_from_the_saved_model(small_run, small_con
     from fleeting.datasets import load_clips
     from fleeting.sequences import prepare
 
-    unit = small_run.read()["units"][0]
-    model = load_model(small_run.unit_folder(unit["key"]))
+    unit = small_run.read().units[0]
+    model = load_model(small_run.unit_folder(unit.key))
     sequences = prepare(load_clips(small_config.data), small_config.recipe, root=cache)
     predictions = small_run.predictions()
-    part = predictions[predictions["fold"] == unit["fold"]]
+    part = predictions[predictions["fold"] == unit.fold]
     where = [f"{c.subject}/{c.name}" for c in sequences.clips]
     rows = [where.index(f"{s}/{c}") for s, c in zip(part["subject"], part["clip"], strict=True)]
     probabilities = model.predict_proba(sequences.array(rows))
@@ -172,7 +172,7 @@ def test_predictions_can_be_made_again_from_the_saved_model(small_run, small_con
 def test_classes_can_be_chosen_and_unknown_ones_say_what_there_is(small_config, cache, tmp_path):
     two = small_config.model_copy(update={"classes": ("surprise", "happiness")})
     run = evaluate(two, tmp_path / "two", cache=cache)
-    assert run.read()["classes"] == ["surprise", "happiness"]
+    assert run.read().classes == ("surprise", "happiness")
     assert len(run.predictions()) == 12
     with pytest.raises(UsageError, match="the labels found are: disgust, happiness, surprise"):
         evaluate(small_config.model_copy(update={"classes": ("joy", "disgust")}), tmp_path / "no", cache=cache)
@@ -207,8 +207,8 @@ def test_nothing_usable_and_duplicates(small_config, tmp_path):
 
 
 def test_a_broken_predictions_file_is_named(copied):
-    unit = copied.read()["units"][0]
-    (copied.unit_folder(unit["key"]) / "predictions.csv").write_bytes(b"")
+    unit = copied.read().units[0]
+    (copied.unit_folder(unit.key) / "predictions.csv").write_bytes(b"")
     with pytest.raises(FleetingError, match=r"predictions\.csv"):
         aggregate(copied)
 

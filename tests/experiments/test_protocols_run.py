@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from fleeting.errors import UsageError
-from fleeting.experiments import ExperimentConfig, begin, evaluate
+from fleeting.experiments import ExperimentConfig, evaluate, start_run
 
 
 def _changed(config, **changes):
@@ -20,7 +20,7 @@ def test_repeated_hold_outs_are_scored_split_by_split(small_config, training, sm
     options = {"repeats": 2, "test_size": 0.34}
     config = _changed(small_config, training=training, protocol="repeated-holdout", protocol_options=options)
     run = evaluate(config, tmp_path / "run", cache=small_run.path.parent / "cache", samples=False)
-    assert run.read()["config"]["protocol"]["test_size"] == 0.34
+    assert run.read().config.protocol.model_extra["test_size"] == 0.34
     tested = run.predictions().groupby("fold")["clip"].count()
     assert tested.tolist() == [6, 6]
     results = pd.read_csv(run.path / "results.csv")
@@ -41,14 +41,14 @@ def test_a_blind_protocol_refuses_to_watch(small_config, tmp_path):
     with pytest.raises(
         UsageError, match=r"'cde' never looks at test clips before training has ended.*leave --watch out"
     ):
-        begin(config, tmp_path / "run")
+        start_run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_protocol_brings_its_label_scheme(small_config, tmp_path):
     config = _changed(small_config, protocol="cde", protocol_options={}, classes=None)
-    begun = begin(config, tmp_path / "run", cache=tmp_path / "cache", samples=False)
-    assert begun.n_units == 6
-    run = begun.run.read()
-    assert run["classes"] == ["negative", "positive", "surprise"] and run["config"]["scheme"] == "megc2019"
-    assert any("composite" in note for note in run["notes"])
+    started = start_run(config, tmp_path / "run", cache=tmp_path / "cache", samples=False)
+    assert started.n_units == 6
+    run = started.run.read()
+    assert run.classes == ("negative", "positive", "surprise") and run.config.scheme == "megc2019"
+    assert any("composite" in note for note in run.notes)

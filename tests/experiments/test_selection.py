@@ -14,6 +14,7 @@ from fleeting.experiments import Selection
 from fleeting.experiments.selection import best_epoch
 from fleeting.experiments.unit import FoldSide, TrainingJob, UnitJob, choose, run_unit
 from fleeting.models import DirectModel, create_model, register_model
+from fleeting.records import UnitRecord
 from fleeting.training import TrainingConfig, train
 
 PEOPLE, CLIPS = 12, 6
@@ -124,7 +125,7 @@ def test_whatever_the_test_side_holds_the_same_model_comes_out(tmp_path, selecti
         run_unit(second)
         weights = [(one.training_job.folder / "model.safetensors").read_bytes() for one in (first, second)]
         assert weights[0] == weights[1]
-        kept = [json.loads((one.training_job.folder / "unit.json").read_text())["selection"] for one in (first, second)]
+        kept = [UnitRecord.read(one.training_job.folder / "unit.json").selection for one in (first, second)]
         assert kept[0] == kept[1]
 
 
@@ -132,33 +133,33 @@ def test_what_is_chosen_is_what_is_best_on_people_who_were_held_out(tmp_path):
     clips = _clips(tmp_path, truth=True)
     rule = Selection.create(grid={"training.learning_rate": (1e-9, 0.1)}, metric="uar")
     job = _job(tmp_path, clips, rule, model="tiny", epochs=8)
-    done = run_unit(job)["selection"]
-    assert done["chosen"] == {"training.learning_rate": 0.1}
-    assert [one["training.learning_rate"] for one in done["candidates"]] == [1e-9, 0.1]
-    assert done["score"] == max(one["score"] for one in done["candidates"]) > 0.8
+    done = run_unit(job).selection
+    assert done.chosen == {"training.learning_rate": 0.1}
+    assert [one["training.learning_rate"] for one in done.candidates] == [1e-9, 0.1]
+    assert done.score == max(one["score"] for one in done.candidates) > 0.8
     config = json.loads((job.training_job.folder / "config.json").read_text())
     assert config["training"]["learning_rate"] == 0.1
     # Whoever has only the model can see how it was chosen.
-    assert config["extra"]["selection"] == done
-    people = [set(fold) for fold in done["inner_folds"]]
+    assert config["extra"]["selection"] == done.to_json()
+    people = [set(fold) for fold in done.inner_folds]
     assert set.union(*people) == set(job.training_job.side.subjects()) and sum(map(len, people)) == PEOPLE - 3
     assert not set.union(*people) & set(job.test.subjects())
-    assert "no person in two of them" in done["sentence"]
+    assert "no person in two of them" in done.sentence
 
 
 def test_a_chosen_epoch_is_trained_for_and_no_longer(tmp_path):
     job = _job(tmp_path, _clips(tmp_path, truth=True), Selection(epochs=True), model="tiny", epochs=12)
     seen = []
-    done = run_unit(job, lambda key, record: seen.append(record["epoch"]))["selection"]
-    epochs = done["chosen"]["epochs"]
+    done = run_unit(job, lambda key, record: seen.append(record["epoch"])).selection
+    epochs = done.chosen["epochs"]
     assert len(pd.read_csv(job.training_job.folder / "history.csv")) == epochs <= 12
     assert seen == list(range(1, 3 * 12 + epochs + 1))
 
 
 def test_without_a_selection_nothing_is_chosen(tmp_path):
     done = run_unit(_job(tmp_path, _clips(tmp_path, truth=True), None))
-    assert done["selection"]["chosen"] == {}
-    assert "nothing was chosen" in done["selection"]["sentence"]
+    assert done.selection.chosen == {}
+    assert "nothing was chosen" in done.selection.sentence
 
 
 def test_the_best_epoch_is_the_first_of_the_best_by_a_reference(tmp_path):

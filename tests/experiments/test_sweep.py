@@ -48,9 +48,9 @@ def test_a_sweep_runs_equal_settings_once_survives_divergence_and_resumes(
     assert [section["title"] for section in content["sections"]] == ["By training.learning_rate", "Dropout"]
     done = {p.parent.name for p in (tmp_path / "sweep").rglob("unit.json")}
     trained = []
-    original = __import__("fleeting.experiments.runner", fromlist=["run_unit"]).run_unit
+    original = __import__("fleeting.experiments.execute", fromlist=["run_unit"]).run_unit
     monkeypatch.setattr(
-        "fleeting.experiments.runner.run_unit", lambda job, *a: (trained.append(job.key), original(job, *a))[1]
+        "fleeting.experiments.execute.run_unit", lambda job, *a: (trained.append(job.key), original(job, *a))[1]
     )
     run_sweep(one, grids, tmp_path / "sweep", cache=cache)
     assert not set(trained) & done

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fleeting.errors import FleetingError, UsageError
-from fleeting.experiments import runner
+from fleeting.experiments import execute
 from fleeting.experiments.unit import FoldSide, TrainingJob, UnitJob, run_unit
 from fleeting.parallel import available_cores
 from fleeting.training import TrainingConfig
@@ -44,21 +44,21 @@ def other(job, **changes):
 def test_without_a_number_every_core_gets_units_and_a_card_a_few(job, monkeypatch):
     jobs = [job] * 99
     for asked in (0, None):
-        assert runner._processes(jobs, asked) == available_cores()
-    assert runner._processes(jobs, 3) == 3
-    monkeypatch.setattr(runner, "resolve_device", lambda name: torch.device("cpu" if name == "cpu" else "cuda"))
+        assert execute.processes_for(jobs, asked) == available_cores()
+    assert execute.processes_for(jobs, 3) == 3
+    monkeypatch.setattr(execute, "resolve_device", lambda name: torch.device("cpu" if name == "cpu" else "cuda"))
     on_the_card = [other(job, device="auto")] * 99
     for asked in (0, None):
-        assert runner._processes(jobs, asked) == available_cores()
-        assert runner._processes(on_the_card, asked) == runner.UNITS_A_CARD
-    assert runner._processes(on_the_card, 7) == 7
+        assert execute.processes_for(jobs, asked) == available_cores()
+        assert execute.processes_for(on_the_card, asked) == execute.UNITS_PER_CARD
+    assert execute.processes_for(on_the_card, 7) == 7
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_an_absent_card_is_told_before_processes_start(job, monkeypatch):
-    monkeypatch.setattr(runner, "map_jobs", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(execute, "map_jobs", lambda *_, **__: pytest.fail("started"))
     with pytest.raises(UsageError, match="no CUDA device"):
-        runner.run_units([other(job, device="cuda")], 1, jobs=0)
+        execute.run_units([other(job, device="cuda")], 1, jobs=0)
 
 
 def test_the_longest_units_go_first_when_several_run_at_once(job, monkeypatch):
@@ -68,20 +68,20 @@ def test_the_longest_units_go_first_when_several_run_at_once(job, monkeypatch):
         seen.extend(items)
         return iter(())
 
-    monkeypatch.setattr(runner, "map_jobs", record)
+    monkeypatch.setattr(execute, "map_jobs", record)
     training_job = job.training_job
     short, longer = other(job, key="short", side=training_job.side.take([0, 1])), other(job, key="longer")
     longest = other(job, key="longest", training=training_job.training.model_copy(update={"epochs": 9}))
-    runner.run_units([short, longest, longer], 3, jobs=2)
+    execute.run_units([short, longest, longer], 3, jobs=2)
     assert [one.key for one in seen] == ["longest", "longer", "short"]
     seen.clear()
-    runner.run_units([short, longest, longer], 3, jobs=1)
+    execute.run_units([short, longest, longer], 3, jobs=1)
     assert [one.key for one in seen] == ["short", "longest", "longer"]
 
 
 def test_a_unit_says_where_and_how_it_was_trained(job):
     done = run_unit(job)
-    assert (done["device"], done["steps"]) == ("cpu", "eager")
+    assert (done.device, done.steps) == ("cpu", "eager")
 
 
 def test_a_sequence_that_was_lost_is_named(job):

@@ -25,7 +25,7 @@ def test_every_run_of_a_study_goes_to_the_device(tmp_path, monkeypatch):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_an_absent_card_is_told_before_anything_is_prepared(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("fleeting.experiments.collection.prepare_clips", lambda *_, **__: pytest.fail("prepared"))
-    monkeypatch.setattr("fleeting.experiments.runner.prepare_clips", lambda *_, **__: pytest.fail("prepared"))
+    monkeypatch.setattr("fleeting.experiments.plan.prepare_clips", lambda *_, **__: pytest.fail("prepared"))
     monkeypatch.setattr(Talluri2022, "clips", lambda self: {})
     study = Talluri2022(sets={"smic": "smic:absent"}, only=("table4",), columns=("published",))
     with pytest.raises(UsageError, match="no CUDA device"):

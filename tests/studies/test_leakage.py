@@ -93,7 +93,7 @@ def test_the_page_says_what_each_leak_is_worth(studied):
 def test_asking_again_resumes_and_asking_for_another_is_refused(studied, config, monkeypatch):
     cache = studied.path.parent / "cache"
     with monkeypatch.context() as patch:
-        patch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
+        patch.setattr("fleeting.experiments.execute.run_unit", lambda *_: pytest.fail("trained again"))
         again = run_leakage(config, studied.path, folds=3, look_alike=True, cache=cache)
     pd.testing.assert_frame_equal(again.tables["protocols"], studied.tables["protocols"])
     with pytest.raises(UsageError, match="folds"):

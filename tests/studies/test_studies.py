@@ -158,7 +158,7 @@ def test_a_study_of_look_alikes_fills_its_tables_and_resumes(sets, tmp_path, mon
     content = json.loads((tmp_path / "study" / "study.json").read_text())
     assert [section["id"] for section in content["sections"]] == ["table1", "table2", "table3", "figure4", "table4"]
     assert "look-alikes at 10 % of the true size" in content["banners"][0]["text"][0]
-    monkeypatch.setattr("fleeting.experiments.runner.run_unit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("fleeting.experiments.execute.run_unit", lambda *_: pytest.fail("trained again"))
     again = run_study(study, tmp_path / "study")
     assert again.tables["table4-model_a"].equals(table)
     with pytest.raises(UsageError, match="holds another collection"):

@@ -3,18 +3,12 @@
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.collection import Collection, CompletedRun, PlannedRun
 from fleeting.experiments.config import ExperimentConfig, Unit
+from fleeting.experiments.execute import evaluate, run_units, train_on_all
 from fleeting.experiments.machine import machine, versions
+from fleeting.experiments.observer import Observer
+from fleeting.experiments.plan import StartedRun, start_run
+from fleeting.experiments.prepare import PreparedData, prepare_clips
 from fleeting.experiments.run import RunFolder, load_models
-from fleeting.experiments.runner import (
-    Observer,
-    PreparedData,
-    StartedRun,
-    begin,
-    evaluate,
-    prepare_clips,
-    run_units,
-    train_on_all,
-)
 from fleeting.experiments.selection import Candidate, Selection
 from fleeting.experiments.sweep import Grid, plan_sweep, run_sweep
 from fleeting.experiments.unit import UnitJob, run_unit
@@ -35,7 +29,6 @@ __all__ = [
     "Unit",
     "UnitJob",
     "aggregate",
-    "begin",
     "evaluate",
     "load_models",
     "machine",
@@ -44,6 +37,7 @@ __all__ = [
     "run_sweep",
     "run_unit",
     "run_units",
+    "start_run",
     "train_on_all",
     "versions",
 ]
@@ -54,5 +48,6 @@ __getattr__ = renamed_names(
         "Prepared": "PreparedData",
         "Begun": "StartedRun",
         "Conducted": "CompletedRun",
+        "begin": "start_run",
     },
 )

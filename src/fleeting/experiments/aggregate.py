@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fleeting.errors import UsageError
 from fleeting.experiments.run import RunFolder
-from fleeting.files import without_nan, write_csv, write_json
+from fleeting.files import write_csv
 from fleeting.metrics import challenge_classes, composite_scores, confusion_matrix, score_all, write_challenge_log
+from fleeting.records import (
+    ChallengeLog,
+    MeanScores,
+    Notice,
+    PooledScores,
+    ResultRow,
+    RunHead,
+    Scores,
+    Summary,
+    UnitRecord,
+)
+
+__all__ = ["METRICS", "aggregate"]
 
 METRICS = ("accuracy", "uf1", "uar")
-COLUMNS = (
-    ["scope", "fold", "seed", "n"]
-    + [name for metric in METRICS for name in (metric, f"{metric}_low", f"{metric}_high")]
-    + ["majority_accuracy", "majority_class", "collapsed"]
-)
 CHALLENGE_LOG = "challenge_log.txt"
 # Each tests every clip once, by a network that does not know its subject.
 LOGGED_PROTOCOLS = ("cde", "hde", "loso")
 
 
-def aggregate(run: RunFolder, *, allow_partial: bool = False) -> dict[str, Any]:
+def aggregate(run: RunFolder, *, allow_partial: bool = False) -> Summary:
     """Score every fold, their mean, and all predictions pooled; write ``results.csv``, ``by_dataset.csv``, ``summary.json``.
 
     Pooled figures come from the test predictions of all folds and seeds taken together, with a bootstrap interval over
@@ -45,93 +54,134 @@ def aggregate(run: RunFolder, *, allow_partial: bool = False) -> dict[str, Any]:
 
     Returns
     -------
-    dict of str to object
+    Summary
         The content of ``summary.json``.
 
     Raises
     ------
     PartialRunError
         If units are missing and a partial result was not asked for.
+    RecordError
+        If the predictions of a finished unit are not those that it made; names the unit.
     """
-    content = run.read()
-    classes = list(content["classes"])
+    head = run.read()
     predictions = run.predictions(allow_partial=allow_partial)
-    missing = run.missing()
-    rows: list[dict[str, Any]] = []
-    majority_hits = 0.0
-    majority_classes: list[str] = []
-    collapsed = 0
-    warnings: list[str] = []
-    for unit in content["units"]:
-        done = run.finished(unit["key"])
-        if done is None:
-            continue
-        part = predictions[(predictions["fold"] == unit["fold"]) & (predictions["seed"] == unit["seed"])]
-        majority = done["majority"]
-        majority_hits += majority["accuracy"] * len(part)
-        majority_classes.append(majority["class"])
-        if done["collapse"]["collapsed"]:
-            collapsed += 1
-            noun = str(content["config"]["protocol"].get("noun", "fold")).capitalize()
-            warnings.append(f"{noun} {unit['fold'] + 1}, seed {unit['seed']} collapsed: {_reasons(done)}")
-        rows.append(
-            {"scope": "fold", "fold": unit["fold"], "seed": unit["seed"], **score_all(part, classes)}
-            | {
-                "majority_accuracy": majority["accuracy"],
-                "majority_class": majority["class"],
-                "collapsed": bool(done["collapse"]["collapsed"]),
-            }
-        )
-    folds = pd.DataFrame(rows)
-    means = {name: float(folds[name].mean()) for name in (*METRICS, "majority_accuracy")}
-    commonest = max(sorted(set(majority_classes)), key=majority_classes.count)
-    summary_columns = {"majority_class": commonest, "collapsed": collapsed}
-    parts = composite_scores(predictions, classes)
-    full, *by_dataset = parts.to_dict("records")
-    pooled = {"n": len(predictions), **_figures(full)}
-    pooled |= {"majority_accuracy": majority_hits / len(predictions), "majority_class": commonest}
-    rows.append({"scope": "mean", "n": len(predictions), **means, **summary_columns})
-    rows.append({"scope": "pooled", **pooled, **summary_columns})
-    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
-    table[["fold", "seed", "n"]] = table[["fold", "seed", "n"]].astype("Int64")
-    write_csv(run.path / "results.csv", table.round(6))
+    units = run.units()
+    finished = {unit.key for unit in units}
+    missing = tuple(unit.key for unit in head.units if unit.key not in finished)
+    scores = [_scores(unit, predictions, head.classes) for unit in units]
+    mean = _mean(scores)
+    parts = composite_scores(predictions, head.classes)
+    pooled = _pooled(parts, predictions, units, head.classes)
+    notices = [_collapse_notice(head, unit) for unit in units if unit.collapse.collapsed]
+    ResultRow.write_all(run.path / "results.csv", _result_rows(units, scores, mean, pooled))
     write_csv(run.path / "by_dataset.csv", parts.round(6))
-    counts = confusion_matrix(predictions["label"].to_numpy(), predictions["prediction"].to_numpy(), classes)
-    summary = {
-        "partial": bool(missing),
-        "expected": len(content["units"]),
-        "finished": len(content["units"]) - len(missing),
-        "missing": missing,
-        "classes": classes,
-        "pooled": {
-            **pooled,
-            "confusion": counts.tolist(),
-            "by_dataset": {str(row["dataset"]): {"n": row["n_answers"], **_figures(row)} for row in by_dataset},
-        },
-        "mean": means,
-        "collapsed": collapsed,
-        "warnings": warnings,
-        "challenge_log": _log(run, content, predictions, partial=bool(missing)),
-    }
-    write_json(run.path / "summary.json", json.loads(json.dumps(without_nan(summary), allow_nan=False)))
+    summary = Summary(
+        partial=bool(missing),
+        expected=len(head.units),
+        finished=len(units),
+        missing=missing,
+        classes=head.classes,
+        pooled=pooled,
+        mean=mean,
+        collapsed=len(notices),
+        warnings=tuple(notice.text for notice in notices),
+        challenge_log=_log(run, head, predictions, partial=bool(missing)),
+        warning_kinds=tuple(notice.kind for notice in notices),
+    )
+    summary.write(run.path / "summary.json")
     return summary
+
+
+def _part(unit: UnitRecord, predictions: pd.DataFrame) -> pd.DataFrame:
+    return predictions[(predictions["fold"] == unit.fold) & (predictions["seed"] == unit.seed)]
+
+
+def _scores(unit: UnitRecord, predictions: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, float]:
+    """The figures of a fold with a seed, with those of its commonest class."""
+    majority = math.nan if unit.majority.accuracy is None else unit.majority.accuracy
+    return {**score_all(_part(unit, predictions), classes), "majority_accuracy": majority}
+
+
+def _mean(scores: list[dict[str, float]]) -> MeanScores:
+    table = pd.DataFrame(scores)
+    return MeanScores(**{name: _known(table[name].mean()) for name in MeanScores.model_fields})
+
+
+def _pooled(
+    parts: pd.DataFrame, predictions: pd.DataFrame, units: list[UnitRecord], classes: tuple[str, ...]
+) -> PooledScores:
+    full, *by_dataset = parts.to_dict("records")
+    hits = sum((unit.majority.accuracy or 0.0) * len(_part(unit, predictions)) for unit in units)
+    answered = [unit.majority.label for unit in units]
+    counts = confusion_matrix(predictions["label"].to_numpy(), predictions["prediction"].to_numpy(), classes)
+    return PooledScores(
+        **_figures(full),
+        majority_accuracy=hits / len(predictions),
+        majority_class=max(sorted(set(answered)), key=answered.count),
+        confusion=counts.tolist(),
+        by_dataset={str(row["dataset"]): Scores(**_figures(row)) for row in by_dataset},
+    )
 
 
 def _figures(row: dict[Hashable, Any]) -> dict[str, Any]:
     """A row of :func:`composite_scores` as ``summary.json`` holds it."""
-    return {str(name): value for name, value in row.items() if name not in ("scope", "dataset", "n_answers")}
+    figures = {str(name): _known(value) for name, value in row.items() if name not in ("scope", "dataset", "n_answers")}
+    return {"n": row["n_answers"], **figures}
 
 
-def _log(run: RunFolder, content: dict[str, Any], predictions: pd.DataFrame, *, partial: bool) -> dict[str, str | None]:
+def _result_rows(
+    units: list[UnitRecord], scores: list[dict[str, float]], mean: MeanScores, pooled: PooledScores
+) -> list[ResultRow]:
+    """The rows of ``results.csv``: folds, their mean, all answers pooled."""
+    rows = [
+        ResultRow(
+            scope="fold",
+            fold=unit.fold,
+            seed=unit.seed,
+            majority_class=unit.majority.label,
+            collapsed=unit.collapse.collapsed,
+            **_rounded(own),
+        )
+        for unit, own in zip(units, scores)
+    ]
+    collapsed = sum(unit.collapse.collapsed for unit in units)
+    spread = {name: value for name, value in pooled.model_dump().items() if name in ResultRow.model_fields}
+    of_all: dict[str, Any] = {"n": pooled.n, "majority_class": pooled.majority_class, "collapsed": collapsed}
+    return [
+        *rows,
+        ResultRow(scope="mean", **_rounded(mean.model_dump()), **of_all),
+        ResultRow(scope="pooled", **_rounded(spread) | of_all),
+    ]
+
+
+def _known(value: Any) -> Any:
+    """A number, or ``None`` where it is none."""
+    return None if value is None or math.isnan(value) else value
+
+
+def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures to six digits, ``None`` where there is none."""
+    known = {name: _known(value) if isinstance(value, float) else value for name, value in figures.items()}
+    return {name: float(np.round(value, 6)) if isinstance(value, float) else value for name, value in known.items()}
+
+
+def _collapse_notice(head: RunHead, unit: UnitRecord) -> Notice:
+    noun = head.config.protocol.noun.capitalize()
+    text = f"{noun} {unit.fold + 1}, seed {unit.seed} collapsed: {unit.collapse.told}"
+    return Notice(kind="collapsed", text=text)
+
+
+def _log(run: RunFolder, head: RunHead, predictions: pd.DataFrame, *, partial: bool) -> ChallengeLog:
     """Write the challenge's log where the run is one of its kind; say which file it is, or why there is none."""
     path = run.path / CHALLENGE_LOG
-    protocol = str(content["config"]["protocol"].get("name"))
+    protocol = head.config.protocol.name
     seeds = len(set(predictions["seed"]))
     why = ""
     if protocol not in LOGGED_PROTOCOLS:
         why = f"the protocol is {protocol}, not one of {', '.join(LOGGED_PROTOCOLS)}"
-    elif set(content["classes"]) != set(challenge_classes()):
-        why = f"the classes are {', '.join(content['classes'])}, not {', '.join(challenge_classes())}"
+    elif set(head.classes) != set(challenge_classes()):
+        why = f"the classes are {', '.join(head.classes)}, not {', '.join(challenge_classes())}"
     elif partial:
         why = "the run is not finished"
     elif seeds > 1:
@@ -145,8 +195,4 @@ def _log(run: RunFolder, content: dict[str, Any], predictions: pd.DataFrame, *, 
     if why:
         # One of an earlier state of the run would be taken for this one's.
         path.unlink(missing_ok=True)
-    return {"file": None if why else CHALLENGE_LOG, "why": why}
-
-
-def _reasons(done: dict[str, Any]) -> str:
-    return "; ".join(done["collapse"]["reasons"]) or "it stopped learning"
+    return ChallengeLog(file=None if why else CHALLENGE_LOG, why=why)

@@ -10,19 +10,23 @@ Layout of a collection::
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleeting.errors import FleetingError, UsageError
+from fleeting.errors import UsageError
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig
+from fleeting.experiments.execute import run_units
 from fleeting.experiments.machine import machine, versions
-from fleeting.experiments.run import FORMAT, RunFolder
-from fleeting.experiments.runner import Observer, PreparedData, StartedRun, begin, prepare_clips, run_units
+from fleeting.experiments.observer import Observer
+from fleeting.experiments.plan import StartedRun, start_run
+from fleeting.experiments.prepare import PreparedData, prepare_clips
+from fleeting.experiments.run import RunFolder
 from fleeting.files import write_csv, write_json
+from fleeting.records import CollectionHead, UnitRecord, claim_folder
 from fleeting.renamed import renamed_argument
 from fleeting.training.device import device_for
 
@@ -30,6 +34,11 @@ if TYPE_CHECKING:
     import os
 
     import pandas as pd
+
+__all__ = ["Collection", "CompletedRun", "PlannedRun"]
+
+FORMAT = 1
+_HEAD = "collection.json"
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,9 @@ class CompletedRun:
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
-    def finished(self) -> list[dict[str, Any]]:
-        """The ``unit.json`` of every finished unit."""
-        done = [self.run.finished(unit["key"]) for unit in self.run.read()["units"]]
-        return [unit for unit in done if unit is not None]
+    def finished(self) -> list[UnitRecord]:
+        """The records of all finished units."""
+        return self.run.units()
 
     def describe(self) -> dict[str, Any]:
         """A row for the page's list of runs."""
@@ -81,7 +89,7 @@ class CompletedRun:
             "what": self.planned.what,
             "finished": len(finished),
             "expected": self.expected,
-            "collapsed": sum(bool(unit["collapse"]["collapsed"]) for unit in finished),
+            "collapsed": sum(unit.collapse.collapsed for unit in finished),
             "failed": list(self.failed.values()),
         }
 
@@ -98,30 +106,30 @@ class Collection:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
-    def claim(self, identity: dict[str, Any]) -> None:
+    def claim(self, identity: CollectionHead | Mapping[str, Any]) -> None:
         """Take the folder for this collection, or check that it holds the same one.
+
+        Parameters
+        ----------
+        identity : CollectionHead or mapping
+            What is asked for; every field counts.
 
         Raises
         ------
         UsageError
             If it holds something else; says what differs.
+        FleetingError
+            If it cannot be written to, or its head is damaged.
         """
-        path = self.path / "collection.json"
-        new = json.loads(json.dumps(identity))
-        if not path.is_file():
-            if self.path.is_dir() and any(self.path.iterdir()):
-                raise UsageError(
-                    f"{self.path}: holds other files; expected a new or empty folder. Choose another --out"
-                )
-            write_json(path, new)
+        path = self.path / _HEAD
+        given = identity.to_json() if isinstance(identity, CollectionHead) else json.loads(json.dumps(dict(identity)))
+        head = CollectionHead(**given)
+        if not claim_folder(self.path, _HEAD):
+            head.write(path)
             return
-        try:
-            old = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
-            raise FleetingError(f"{path}: cannot be read ({exc}); choose another --out") from exc
-        differing = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        differing = CollectionHead.read(path).differences(head)
         if differing:
-            shown = "; ".join(f"{name}: {old.get(name)!r} there, {new.get(name)!r} now" for name in differing[:3])
+            shown = "; ".join(f"{name}: {old!r} there, {new!r} now" for name, (old, new) in list(differing.items())[:3])
             raise UsageError(
                 f"{self.path}: holds another collection of runs ({shown}). Choose another --out, or ask for "
                 "the same to resume it"
@@ -140,6 +148,17 @@ class Collection:
 
         A unit that fails does not end the others; its run is scored without it and says so.
 
+        Parameters
+        ----------
+        planned : sequence of PlannedRun
+            The runs.
+        jobs : int or None, optional
+            Processes, as for :func:`~fleeting.experiments.evaluate`.
+        cache : str or os.PathLike or None, optional
+            Root of the sequence cache.
+        observer : Observer or None, optional
+            What is told of the progress.
+
         Returns
         -------
         dict of str to CompletedRun
@@ -154,26 +173,26 @@ class Collection:
         for plan in planned:
             device_for(plan.config.training, plan.config.device)
         shared: dict[tuple[Any, ...], PreparedData] = {}
-        begun: dict[str, StartedRun] = {}
+        started: dict[str, StartedRun] = {}
         for plan in planned:
             config = plan.config
             key = (config.data, config.effective_scheme, config.classes, config.recipe)
             if key not in shared:
                 shared[key] = prepare_clips(config, cache=cache, jobs=jobs, observer=observer)
-            begun[plan.name] = begin(
+            started[plan.name] = start_run(
                 config, self.path / "runs" / plan.name, prepared=shared[key], observer=observer, samples=False
             )
-        todo = [job for one in begun.values() for job in one.todo]
-        n_units = sum(one.n_units for one in begun.values())
+        todo = [job for one in started.values() for job in one.todo]
+        n_units = sum(one.n_units for one in started.values())
         failed = run_units(todo, n_units, jobs, observer, keep_going=True)
-        conducted: dict[str, CompletedRun] = {}
+        completed: dict[str, CompletedRun] = {}
         for plan in planned:
-            one = begun[plan.name]
+            one = started[plan.name]
             mine = {job.key: failed[job.key] for job in one.todo if job.key in failed}
-            conducted[plan.name] = CompletedRun(plan, one.run, one.n_units, mine)
-            if conducted[plan.name].finished:
+            completed[plan.name] = CompletedRun(plan, one.run, one.n_units, mine)
+            if completed[plan.name].finished:
                 aggregate(one.run, allow_partial=True)
-        return conducted
+        return completed
 
     def write(self, content: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Path:
         """Write the tables and then ``study.json``, from which the page is made."""

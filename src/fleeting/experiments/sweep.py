@@ -11,9 +11,10 @@ from fleeting.errors import UsageError
 from fleeting.experiments.aggregate import METRICS
 from fleeting.experiments.collection import Collection, CompletedRun, PlannedRun
 from fleeting.experiments.config import ExperimentConfig, content_key
-from fleeting.experiments.runner import Observer
+from fleeting.experiments.observer import Observer
 from fleeting.experiments.selection import by_owner
 from fleeting.metrics import score_all
+from fleeting.records import SweepHead
 from fleeting.renamed import renamed_argument
 from fleeting.sequences import recipe_from_dict
 from fleeting.training import TrainingConfig
@@ -126,66 +127,65 @@ def run_sweep(
 
     collection = Collection(out)
     collection.claim(
-        {
-            "kind": "sweep",
-            "config": config.model_dump(mode="json"),
-            "grids": [{name: list(values) for name, values in grid.fields.items()} for grid in grids],
-        }
+        SweepHead(
+            kind="sweep",
+            config=config.model_dump(mode="json"),
+            grids=[{name: list(values) for name, values in grid.fields.items()} for grid in grids],
+        )
     )
     planned = plan_sweep(config, grids)
     unique = {run.name: run for _, _, run in planned.values()}
     done = collection.conduct(list(unique.values()), jobs=jobs, cache=cache, observer=observer)
     tables: dict[str, pd.DataFrame] = {}
-    sections: list[dict[str, Any]] = []
-    for number, grid in enumerate(grids):
+    for number in range(len(grids)):
         rows = [
             {**point, "setting": ", ".join(str(value) for value in point.values()), **_outcome(done[run.name])}
             for key, (_, point, run) in planned.items()
             if int(key.split(":")[0]) == number
         ]
-        name = f"grid{number + 1}"
-        tables[name] = pd.DataFrame(rows)
-        sections.append(_section(name, grid))
+        tables[f"grid{number + 1}"] = pd.DataFrame(rows)
+    collection.write(_content(title, paper, grids, done), tables)
+    return tables
+
+
+def _content(title: str, paper: str, grids: Sequence[Grid], done: Mapping[str, CompletedRun]) -> dict[str, Any]:
+    """The page of the sweep."""
     runs = [one.describe() for one in done.values()]
     unfinished = [run["what"] for run in runs if run["finished"] < run["expected"]]
     banners = []
     if unfinished:
         reasons = sorted({reason for run in runs for reason in run["failed"]})
         banners.append({"kind": "alert", "title": "Trainings that failed", "text": ["; ".join(unfinished), *reasons]})
-    collection.write(
-        {
-            "kind": "sweep",
-            "name": "sweep",
-            "title": title,
-            "paper": paper,
-            "partial": bool(unfinished),
-            "look_alike": False,
-            "summary": [f"{len(runs)} settings, {sum(run['finished'] for run in runs)} trainings."],
-            "banners": banners,
-            "sections": sections,
-            "assumptions": [],
-            "notes": [
-                "Whoever picks the best of these settings by its test accuracy has used the test clips for the choice: "
-                "the figure of the chosen one flatters."
-            ],
-            "runs": runs,
-        },
-        tables,
-    )
-    return tables
+    return {
+        "kind": "sweep",
+        "name": "sweep",
+        "title": title,
+        "paper": paper,
+        "partial": bool(unfinished),
+        "look_alike": False,
+        "summary": [f"{len(runs)} settings, {sum(run['finished'] for run in runs)} trainings."],
+        "banners": banners,
+        "sections": [_section(f"grid{number}", grid) for number, grid in enumerate(grids, start=1)],
+        "assumptions": [],
+        "notes": [
+            "Whoever picks the best of these settings by its test accuracy has used the test clips for the choice: "
+            "the figure of the chosen one flatters."
+        ],
+        "runs": runs,
+    }
 
 
-def _outcome(conducted: CompletedRun) -> dict[str, Any]:
-    if not conducted.finished:
+def _outcome(completed: CompletedRun) -> dict[str, Any]:
+    units = completed.finished
+    if not units:
         return {"status": "failed"}
-    predictions = conducted.run.predictions(allow_partial=True)
-    scores = score_all(predictions, conducted.run.read()["classes"], intervals=True)
-    units = conducted.finished
-    weight = sum(unit["n_test"] for unit in units)
+    predictions = completed.run.predictions(allow_partial=True)
+    scores = score_all(predictions, completed.run.read().classes, intervals=True)
+    weight = sum(unit.n_test for unit in units)
     return {name: scores[name] for metric in METRICS for name in (metric, f"{metric}_low", f"{metric}_high")} | {
-        "majority_accuracy": sum(unit["majority"]["accuracy"] * unit["n_test"] for unit in units) / weight,
-        "collapsed": f"{sum(bool(unit['collapse']['collapsed']) for unit in units)} of {conducted.expected}",
-        "status": "ok" if len(units) == conducted.expected else "partial",
+        "majority_accuracy": sum((unit.majority.accuracy or 0.0) * unit.n_test for unit in units) / weight,
+        "collapsed": f"{sum(unit.collapse.collapsed for unit in units)} of {completed.expected}",
+        "status": "ok" if len(units) == completed.expected else "partial",
     }
 
 
@@ -214,6 +214,6 @@ def _section(name: str, grid: Grid) -> dict[str, Any]:
         "id": name,
         "title": grid.title or f"By {', '.join(fields)}",
         "text": ["Pooled over folds, with 95 % intervals over subjects."],
-        "tables": [{"file": f"tables/{name}.csv", "caption": "One row a setting.", "columns": columns}],
+        "tables": [{"file": f"tables/{name}.csv", "caption": "One row per setting.", "columns": columns}],
         "figures": [figure],
     }

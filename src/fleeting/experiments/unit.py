@@ -14,11 +14,21 @@ import numpy as np
 import pandas as pd
 
 from fleeting import kernels
-from fleeting.errors import CollapseWarning, UsageError
+from fleeting.errors import CollapseWarning, FleetingError, UsageError
 from fleeting.experiments.selection import INNER, Candidate, Selection, best_epoch, changed, nothing_chosen
-from fleeting.files import write_csv, write_json
+from fleeting.files import without_nan
 from fleeting.metrics import majority_accuracy
 from fleeting.protocols import create_protocol, folds_of
+from fleeting.records import (
+    ChoicePart,
+    Collapse,
+    HistoryRow,
+    Majority,
+    PredictionRow,
+    UnitRecord,
+    WatchedAnswers,
+    write_predictions,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,7 +137,7 @@ class Choice:
 
     training: TrainingConfig
     model_options: dict[str, Any]
-    described: dict[str, Any]
+    described: ChoicePart
 
 
 def choose(training_job: TrainingJob, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> Choice:
@@ -143,7 +153,7 @@ def choose(training_job: TrainingJob, on_epoch: Callable[[dict[str, Any]], None]
         return Choice(
             training_job.training,
             training_job.model_options,
-            {"sentence": nothing_chosen(training_job.training), "chosen": {}},
+            ChoicePart(sentence=nothing_chosen(training_job.training), chosen={}),
         )
     protocol = create_protocol(INNER, folds=rule.folds, seed=training_job.seed)
     folds = folds_of(protocol, training_job.side.table())
@@ -177,14 +187,14 @@ def choose(training_job: TrainingJob, on_epoch: Callable[[dict[str, Any]], None]
     if best.epoch is not None:
         training = training.model_copy(update={"epochs": best.epoch})
     chosen = best.describe()
-    described = {
-        "sentence": rule.sentence(),
-        "chosen": {name: value for name, value in chosen.items() if name != "score"},
-        "metric": rule.metric,
-        "score": chosen["score"],
-        "candidates": [candidate.describe() for candidate in candidates],
-        "inner_folds": [training_job.side.take(fold.test).subjects() for fold in folds],
-    }
+    described = ChoicePart(
+        sentence=rule.sentence(),
+        chosen={name: value for name, value in chosen.items() if name != "score"},
+        metric=rule.metric,
+        score=chosen["score"],
+        candidates=[candidate.describe() for candidate in candidates],
+        inner_folds=[training_job.side.take(fold.test).subjects() for fold in folds],
+    )
     return Choice(training, options, described)
 
 
@@ -217,7 +227,7 @@ def _train(
 
 def fit(
     training_job: TrainingJob, on_epoch: OnEpoch | None = None, *, watched: FoldSide | None = None
-) -> tuple[TrainingResult, dict[str, Any]]:
+) -> tuple[TrainingResult, ChoicePart]:
     """Choose what is to be chosen, train, and write model, configuration and history.
 
     One thread does the arithmetic, so the result does not depend on how many cores the machine has or how many units
@@ -225,12 +235,16 @@ def fit(
 
     Parameters
     ----------
+    training_job : TrainingJob
+        What is trained.
+    on_epoch : OnEpoch or None, optional
+        Called after each epoch.
     watched : FoldSide or None, optional
         Clips whose answers after each epoch are written down. They decide nothing.
 
     Returns
     -------
-    tuple of (TrainingResult, dict of str to object)
+    tuple of (TrainingResult, ChoicePart)
         The training's result, and what was chosen.
     """
     from fleeting.training import save_model
@@ -251,57 +265,82 @@ def fit(
         training_job.folder,
         result,
         recipe=training_job.recipe,
-        extra={**training_job.extra, "selection": choice.described},
+        extra={**training_job.extra, "selection": choice.described.to_json()},
     )
-    write_csv(training_job.folder / "history.csv", result.history)
+    history = [HistoryRow(**without_nan(record)) for record in result.records]
+    HistoryRow.write_all(training_job.folder / "history.csv", history)
     if watched is not None:
         names = np.array(training_job.classes)
-        table = pd.DataFrame({"/".join(row): names[result.watched[:, i]] for i, row in enumerate(watched.rows)})
-        table.insert(0, "epoch", np.arange(1, len(result.watched) + 1))
-        write_csv(training_job.folder / "watched.csv", table)
+        answers = WatchedAnswers(
+            tuple("/".join(row) for row in watched.rows),
+            tuple(tuple(str(name) for name in names[epoch]) for epoch in result.watched),
+        )
+        answers.write(training_job.folder / "watched.csv")
     return result, choice.described
 
 
-def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
+def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> UnitRecord:
     """Train, predict the test clips once, and write the unit's folder; ``unit.json`` is written last.
 
     Returns
     -------
-    dict of str to object
+    UnitRecord
         The content of ``unit.json``.
+
+    Raises
+    ------
+    FleetingError
+        If the training diverges, or the network's probabilities are no numbers.
     """
     start = time.perf_counter()
     training_job, test = job.training_job, job.test
+    # Of a unit that is trained again, the old record would vouch for new files.
+    (training_job.folder / "unit.json").unlink(missing_ok=True)
     result, selection = fit(training_job, on_epoch, watched=test if job.watch else None)
-    probabilities = result.predict_proba(test.sequences())
-    table = pd.DataFrame(test.rows, columns=["dataset", "subject", "clip"])
-    table["label"] = test.labels
-    table["prediction"] = np.array(training_job.classes)[probabilities.argmax(axis=1)]
-    for column, name in enumerate(training_job.classes):
-        table[f"p_{name}"] = probabilities[:, column].round(6)
-    write_csv(training_job.folder / "predictions.csv", table)
+    digest = write_predictions(training_job.folder / "predictions.csv", _answers(job, result))
     majority = majority_accuracy(training_job.side.labels, test.labels)
-    done = {
-        "key": job.key,
-        "fold": job.fold,
-        "seed": training_job.seed,
-        "n_train": len(training_job.side),
-        "n_test": len(test),
-        "train_subjects": training_job.side.subjects(),
-        "test_subjects": test.subjects(),
-        "selection": selection,
-        "watched": job.watch,
-        "collapse": {
-            "collapsed": result.collapse.collapsed,
-            "reasons": list(result.collapse.reasons),
-            "epoch": result.collapse.epoch,
-        },
-        "majority": {"class": majority.label, "accuracy": majority.accuracy},
-        "device": result.device,
-        "steps": result.steps,
-        "kernels": kernels.status().name,
-        "seconds": round(time.perf_counter() - start, 3),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    write_json(training_job.folder / "unit.json", done)
+    done = UnitRecord(
+        key=job.key,
+        fold=job.fold,
+        seed=training_job.seed,
+        n_train=len(training_job.side),
+        n_test=len(test),
+        train_subjects=tuple(training_job.side.subjects()),
+        test_subjects=tuple(test.subjects()),
+        selection=selection,
+        watched=job.watch,
+        collapse=Collapse(
+            collapsed=result.collapse.collapsed, reasons=tuple(result.collapse.reasons), epoch=result.collapse.epoch
+        ),
+        majority=Majority(label=majority.label, accuracy=majority.accuracy),
+        device=result.device,
+        steps=result.steps,
+        kernels=kernels.status().name,
+        seconds=round(time.perf_counter() - start, 3),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        predictions_sha256=digest,
+    )
+    done.write(training_job.folder / "unit.json")
     return done
+
+
+def _answers(job: UnitJob, result: TrainingResult) -> list[PredictionRow]:
+    """The answer about each test clip."""
+    classes, test = job.training_job.classes, job.test
+    probabilities = result.predict_proba(test.sequences())
+    if not np.isfinite(probabilities).all():
+        raise FleetingError(
+            f"unit {job.key}: the network answers with probabilities that are no numbers; expected shares from 0 to 1. "
+            "Look for sequences without any contrast, or lower the learning rate"
+        )
+    return [
+        PredictionRow(
+            dataset=dataset,
+            subject=subject,
+            clip=clip,
+            label=label,
+            prediction=classes[int(own.argmax())],
+            probabilities=dict(zip(classes, (float(share) for share in own.round(6)))),
+        )
+        for (dataset, subject, clip), label, own in zip(test.rows, test.labels, probabilities)
+    ]

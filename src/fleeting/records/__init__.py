@@ -2,7 +2,7 @@
 
 from fleeting.records.base import Record, RecordError, read_json, read_regular
 from fleeting.records.collection import CollectionHead, SweepHead
-from fleeting.records.folders import claim_folder, is_litter, sweep_unfinished
+from fleeting.records.folders import claim_folder, is_litter, make_folder, sweep_unfinished
 from fleeting.records.open import OpenRecord, WasDict
 from fleeting.records.run import (
     ChallengeLog,
@@ -76,6 +76,7 @@ __all__ = [
     "defuse",
     "format_table",
     "is_litter",
+    "make_folder",
     "read_json",
     "read_predictions",
     "read_regular",

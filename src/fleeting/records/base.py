@@ -35,11 +35,14 @@ class RecordError(FleetingError, ValueError):
     ----------
     path : pathlib.Path
         The file.
+    found : str
+        What is wrong with it.
     """
 
     def __init__(self, path: str | os.PathLike[str], found: str, remedy: str = "") -> None:
         super().__init__(f"{path}: {found}{'; ' + remedy if remedy else ''}")
         self.path = Path(path)
+        self.found = found
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -76,6 +79,8 @@ def read_regular(path: str | os.PathLike[str], *, most: int = MOST_BYTES, remedy
         if mode.st_size > most:
             raise RecordError(path, f"holds {mode.st_size} bytes; expected at most {most}", remedy)
         return Path(path).read_bytes()
+    except RecordError:
+        raise
     except FileNotFoundError as exc:
         raise RecordError(path, "does not exist", remedy) from exc
     except (OSError, ValueError, MemoryError) as exc:

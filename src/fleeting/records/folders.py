@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fleeting.errors import FleetingError, UsageError
 
-__all__ = ["claim_folder", "is_litter", "sweep_unfinished"]
+__all__ = ["claim_folder", "is_litter", "make_folder", "sweep_unfinished"]
 
 # What systems leave in every folder that a person has looked at.
 _LITTER = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized"}
@@ -55,6 +55,46 @@ def sweep_unfinished(folder: str | os.PathLike[str]) -> int:
     return removed
 
 
+def make_folder(folder: str | os.PathLike[str], *, remedy: str = "choose another --out") -> list[str]:
+    """Make a folder, if it does not exist, and check that files can be written into it.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The folder.
+    remedy : str, optional
+        What to do if it cannot be used; ends the message.
+
+    Returns
+    -------
+    list of str
+        Names of what lies in it.
+
+    Raises
+    ------
+    UsageError
+        If it is a file.
+    FleetingError
+        If it cannot be made, listed or written to.
+    """
+    folder = Path(folder)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is a file; expected a folder to write into; {remedy}")
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [item.name for item in folder.iterdir()]
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise UsageError(f"{folder}: a part of this path is a file; expected a folder to write into; {remedy}") from exc
+    except UsageError:
+        raise
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise FleetingError(f"{folder}: cannot be used as a folder ({reason}); {remedy}") from exc
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FleetingError(f"{folder}: cannot be written to (permission denied); {remedy}")
+    return names
+
+
 def claim_folder(
     folder: str | os.PathLike[str],
     head: str,
@@ -91,18 +131,7 @@ def claim_folder(
         If it cannot be made, listed or written to.
     """
     folder = Path(folder)
-    try:
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is a file; expected a folder to write into; {remedy}")
-        folder.mkdir(parents=True, exist_ok=True)
-        names = [item.name for item in folder.iterdir()]
-    except (FileExistsError, NotADirectoryError) as exc:
-        raise UsageError(f"{folder}: a part of this path is a file; expected a folder to write into; {remedy}") from exc
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc
-        raise FleetingError(f"{folder}: cannot be used as a folder ({reason}); {remedy}") from exc
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise FleetingError(f"{folder}: cannot be written to (permission denied); {remedy}")
+    names = make_folder(folder, remedy=remedy)
     sweep_unfinished(folder)
     if head in names and (folder / head).is_file():
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -54,8 +55,8 @@ UnitKey = Annotated[str, Field(max_length=200), AfterValidator(_plain_name)]
 Count = Annotated[int, Field(ge=0, le=10**8)]
 #: A random seed, as it fits into a column of 64-bit numbers.
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-#: A share from 0 to 1, or ``None`` where there is none.
-Share = Annotated[float, Field(ge=0, le=1)] | None
+#: A share from 0 to 1, but for the dust of rounding, or ``None`` where there is none.
+Share = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)] | None
 
 
 class RecipePart(OpenRecord):
@@ -450,7 +451,7 @@ class ResultRow(Row):
     collapsed: Annotated[Count, BeforeValidator(_count_of)] = 0
 
     @classmethod
-    def write_all(cls, path: str | os.PathLike[str], rows: list[Self]) -> None:
+    def write_all(cls, path: str | os.PathLike[str], rows: Sequence[Self]) -> None:
         """Write the table.
 
         Raises
@@ -458,10 +459,10 @@ class ResultRow(Row):
         FleetingError
             If the file cannot be written.
         """
-        cells = [
-            {**row.model_dump(), **({"collapsed": bool(row.collapsed)} if row.fold is not None else {})} for row in rows
-        ]
-        write_table(path, list(cls.model_fields), [list(row.values()) for row in cells])
+        # A fold's own cell says "True" or "False", as readers of earlier versions expect.
+        shown = [[bool(row.collapsed) if row.scope == "fold" else row.collapsed] for row in rows]
+        cells = [[*row.model_dump(exclude={"collapsed"}).values(), *last] for row, last in zip(rows, shown)]
+        write_table(path, list(cls.model_fields), cells)
 
 
 class ClipRow(Row):

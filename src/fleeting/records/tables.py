@@ -151,7 +151,13 @@ def write_frame(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
     FleetingError
         If the file cannot be written.
     """
-    return write_csv(path, table.map(_cell))
+    import pandas as pd
+
+    safe = table.copy()
+    for name, column in table.items():
+        if any(isinstance(value, str) for value in column):
+            safe[name] = pd.Series([_cell(value) for value in column], index=table.index, dtype=column.dtype)
+    return write_csv(path, safe)
 
 
 class Row(Record):
@@ -176,3 +182,14 @@ class Row(Record):
         required = [name for name, field in cls.model_fields.items() if field.is_required()]
         rows = read_table(path, columns=required, remedy=cls.remedy)
         return [cls.parse(row, f"{path}, row {number}") for number, row in enumerate(rows, start=1)]
+
+    @classmethod
+    def write_all(cls, path: str | os.PathLike[str], rows: Sequence[Self]) -> None:
+        """Write a table, a column per field.
+
+        Raises
+        ------
+        FleetingError
+            If the file cannot be written.
+        """
+        write_table(path, list(cls.model_fields), [list(row.model_dump().values()) for row in rows])

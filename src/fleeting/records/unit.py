@@ -46,7 +46,7 @@ class Collapse(WasDict):
         When it was noticed.
     """
 
-    collapsed: bool = False
+    collapsed: bool
     reasons: tuple[str, ...] = ()
     epoch: Count | None = None
 
@@ -61,7 +61,7 @@ class Majority(WasDict):
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
-    label: str = Field(default="", alias="class")
+    label: str = Field(alias="class")
     accuracy: Share = None
 
 
@@ -99,7 +99,7 @@ class UnitRecord(WasDict):
         Name of its folder.
     fold, seed : int
         Number of the fold, from 0; the seed.
-    n_train, n_test : int or None
+    n_train, n_test : int
         Clips on both sides.
     train_subjects, test_subjects : tuple of str
         People on both sides, as ``dataset/subject``.
@@ -124,16 +124,16 @@ class UnitRecord(WasDict):
     remedy: ClassVar[str] = _AGAIN
 
     key: UnitKey
-    fold: Count = 0
-    seed: Seed = 0
-    n_train: Count | None = None
-    n_test: Count | None = None
+    fold: Count
+    seed: Seed
+    n_train: Count
+    n_test: Count
     train_subjects: tuple[str, ...] = ()
     test_subjects: tuple[str, ...] = ()
     selection: ChoicePart = Field(default_factory=ChoicePart)
     watched: bool = False
-    collapse: Collapse = Field(default_factory=Collapse)
-    majority: Majority = Field(default_factory=Majority)
+    collapse: Collapse
+    majority: Majority
     device: str | None = None
     steps: str | None = None
     kernels: str | None = None
@@ -162,7 +162,7 @@ class PredictionRow(Row):
     clip: str = ""
     label: str
     prediction: str
-    probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    probabilities: dict[str, Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -226,7 +226,7 @@ def read_predictions(path: str | os.PathLike[str], unit: UnitRecord) -> list[Pre
     remedy = f"unit {unit.key} is damaged: {_AGAIN}"
     content = read_regular(path, remedy=remedy)
     cells = read_table(path, columns=_NAMES, content=content, remedy=remedy)
-    if unit.n_test is not None and len(cells) != unit.n_test:
+    if len(cells) != unit.n_test:
         raise RecordError(path, f"holds {len(cells)} answers; expected {unit.n_test}", remedy)
     seen: set[tuple[str, ...]] = set()
     for cell in cells:
