@@ -114,6 +114,47 @@ def small_run(small_config, tmp_path_factory):
     return evaluate(small_config, root / "run", cache=root / "cache")
 
 
+@pytest.fixture(scope="session")
+def write_answers():
+    """Write a run folder of given answers, one fold per person and seed; nothing of it is trained."""
+    from fleeting.experiments import RunFolder
+    from fleeting.records import (
+        Collapse,
+        ListedUnit,
+        Majority,
+        PredictionRow,
+        ProtocolPart,
+        RunConfig,
+        RunHead,
+        UnitRecord,
+        write_predictions,
+    )
+
+    def write(path, table, *, classes, protocol="loso", finished=None) -> RunFolder:
+        run = RunFolder(path)
+        units = []
+        table = table if "seed" in table else table.assign(seed=0)
+        for fold, (_, person) in enumerate(table.groupby(["dataset", "subject"])):
+            for seed, part in person.groupby("seed"):
+                unit = ListedUnit(key=f"fold{fold}-seed{seed}", fold=fold, seed=seed, n_train=30, n_test=len(part))
+                units.append(unit)
+                names = part[["dataset", "subject", "clip", "label", "prediction"]].to_dict("records")
+                folder = run.unit_folder(unit.key)
+                digest = write_predictions(folder / "predictions.csv", [PredictionRow(**row) for row in names])
+                if finished is None or fold < finished:
+                    UnitRecord(
+                        **dict(unit),
+                        collapse=Collapse(collapsed=False),
+                        majority=Majority(label=classes[0], accuracy=0.4),
+                        predictions_sha256=digest,
+                    ).write(folder / "unit.json")
+        config = RunConfig(protocol=ProtocolPart(name=protocol))
+        RunHead(config=config, classes=tuple(classes), units=tuple(units)).write(path / "run.json")
+        return run
+
+    return write
+
+
 @pytest.fixture
 def own_registries(monkeypatch):
     """What a test registers is forgotten after it."""

@@ -26,22 +26,16 @@ def answers(skill, seed=0, people=6):
     return table.assign(prediction=np.where(rng.random(len(labels)) < skill, labels, rng.choice(CLASSES, len(labels))))
 
 
-def write_run(path, table, classes=CLASSES, finished=True):
-    units = []
-    for fold, (_, part) in enumerate(table.groupby(["dataset", "subject"])):
-        key = f"fold{fold}"
-        units.append({"key": key, "fold": fold, "seed": 0})
-        folder = path / "units" / key
-        folder.mkdir(parents=True)
-        part.to_csv(folder / "predictions.csv", index=False)
-        if finished:
-            (folder / "unit.json").write_text(json.dumps({"key": key}))
-    (path / "run.json").write_text(json.dumps({"format": 1, "classes": classes, "units": units}))
-    return path
+@pytest.fixture(scope="module")
+def write_run(write_answers):
+    def write(path, table, classes=CLASSES, finished=True):
+        return write_answers(path, table, classes=classes, finished=None if finished else 0).path
+
+    return write
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def places(write_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("vergleich ü")
     write_run(folder / "good", answers(0.9, 1))
     write_challenge_log(folder / "weak.txt", answers(0.4, 2))
@@ -78,7 +72,7 @@ def test_one_alone_has_no_differences(places, capsys):
     assert len(text.splitlines()) == 4 and "minus" not in text
 
 
-def test_what_cannot_be_compared(places, tmp_path, capsys):
+def test_what_cannot_be_compared(places, write_run, tmp_path, capsys):
     def refused(*arguments):
         code = main(["compare", *map(str, arguments)])
         captured = capsys.readouterr()
@@ -103,7 +97,7 @@ def test_what_cannot_be_compared(places, tmp_path, capsys):
     assert "from 1 to" in refused(good, "--permutations", 0)
 
 
-def test_runs_of_one_name_are_told_apart_by_their_folders(places, tmp_path, capsys):
+def test_runs_of_one_name_are_told_apart_by_their_folders(places, write_run, tmp_path, capsys):
     again = write_run(tmp_path / "good", answers(0.9, 1))
     assert main(["compare", str(places / "good"), str(again)]) == 0
     text = capsys.readouterr().out

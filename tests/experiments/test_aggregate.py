@@ -5,58 +5,35 @@ import pandas as pd
 import pytest
 
 from fleeting.errors import PartialRunError
-from fleeting.experiments import RunFolder, aggregate
+from fleeting.experiments import aggregate
 from fleeting.metrics import read_challenge_log, uar, uf1
-from fleeting.records import (
-    ChallengeLog,
-    Collapse,
-    ListedUnit,
-    Majority,
-    PredictionRow,
-    ProtocolPart,
-    RunConfig,
-    RunHead,
-    Summary,
-    UnitRecord,
-    write_predictions,
-)
+from fleeting.records import ChallengeLog, Summary
 
 CLASSES = ["negative", "positive", "surprise"]
 SUBJECTS = {"casme2": ["01", "02", "05"], "samm": ["006", "NA"], "smic": ["s01", "s02"]}
 
 
-def write_run(path, *, protocol="cde", classes=CLASSES, seeds=(0,), finished=7, subjects=SUBJECTS):
-    """A run of one fold per subject, nothing of it trained."""
-    rng = np.random.default_rng(0)
-    units = []
-    people = [(dataset, subject) for dataset, names in subjects.items() for subject in names]
-    for fold, (dataset, subject) in enumerate(people):
-        for seed in seeds:
-            listed = ListedUnit(key=f"fold{fold}-seed{seed}", fold=fold, seed=seed, n_train=30, n_test=5)
-            units.append(listed)
-            folder = path / "units" / listed.key
-            labels = np.array(classes)[[0, 0, 1, 2, fold % 3]]
-            answers = np.where(rng.random(5) < 0.6, labels, rng.choice(classes, 5))
-            rows = [
-                PredictionRow(dataset=dataset, subject=subject, clip=f"{subject}_{i}", label=label, prediction=answer)
-                for i, (label, answer) in enumerate(zip(labels.tolist(), answers.tolist(), strict=True))
-            ]
-            digest = write_predictions(folder / "predictions.csv", rows)
-            if fold < finished:
-                done = UnitRecord(
-                    **dict(listed),
-                    collapse=Collapse(collapsed=False),
-                    majority=Majority(label=classes[0], accuracy=0.4),
-                    predictions_sha256=digest,
-                )
-                done.write(folder / "unit.json")
-    config = RunConfig(protocol=ProtocolPart(name=protocol))
-    RunHead(config=config, classes=tuple(classes), units=tuple(units)).write(path / "run.json")
-    return RunFolder(path)
+@pytest.fixture
+def write_run(write_answers, tmp_path):
+    def write(*, classes=CLASSES, seeds=(0,), subjects=SUBJECTS, **changes):
+        rng = np.random.default_rng(0)
+        parts = []
+        for fold, (dataset, subject) in enumerate((d, s) for d, names in subjects.items() for s in names):
+            for seed in seeds:
+                labels = np.array(classes)[[0, 0, 1, 2, fold % 3]]
+                answers = np.where(rng.random(5) < 0.6, labels, rng.choice(classes, 5))
+                clips = [f"{subject}_{i}" for i in range(5)]
+                who = {"dataset": dataset, "subject": subject, "seed": seed}
+                parts.append(pd.DataFrame({**who, "clip": clips, "label": labels, "prediction": answers}))
+        return write_answers(
+            tmp_path, pd.concat(parts, ignore_index=True), **{"classes": classes, "protocol": "cde", **changes}
+        )
+
+    return write
 
 
-def test_a_composite_is_scored_whole_and_by_data_set(tmp_path):
-    run = write_run(tmp_path)
+def test_a_composite_is_scored_whole_and_by_data_set(write_run):
+    run = write_run()
     summary = aggregate(run)
     predictions = run.predictions()
     table = pd.read_csv(run.path / "by_dataset.csv", keep_default_na=False)
@@ -80,9 +57,9 @@ def test_a_composite_is_scored_whole_and_by_data_set(tmp_path):
 
 
 @pytest.mark.parametrize("protocol", ["cde", "hde", "loso"])
-def test_the_challenges_log_holds_the_answers(tmp_path, protocol):
+def test_the_challenges_log_holds_the_answers(write_run, protocol):
     # Any order of the classes: the numbers in the log are the challenge's.
-    run = write_run(tmp_path, protocol=protocol, classes=CLASSES[::-1])
+    run = write_run(protocol=protocol, classes=CLASSES[::-1])
     assert aggregate(run).challenge_log == ChallengeLog(file="challenge_log.txt")
     columns = ["dataset", "subject", "clip", "label", "prediction"]
     expected = run.predictions()[columns].sort_values(columns).reset_index(drop=True)
@@ -99,16 +76,16 @@ def test_the_challenges_log_holds_the_answers(tmp_path, protocol):
         ({"subjects": {"own": ["1", "2"]}}, "own/1 cannot be written"),
     ],
 )
-def test_why_there_is_no_log_is_said_and_an_old_one_goes(tmp_path, changes, why):
-    run = write_run(tmp_path, **changes)
+def test_why_there_is_no_log_is_said_and_an_old_one_goes(write_run, tmp_path, changes, why):
+    run = write_run(**changes)
     (tmp_path / "challenge_log.txt").write_text("casme2 sub01\nx 0 0\n")
     told = aggregate(run, allow_partial=True).challenge_log
     assert told.file is None and why in told.why
     assert not (tmp_path / "challenge_log.txt").exists()
 
 
-def test_a_partial_composite_is_not_scored_unless_asked(tmp_path):
-    run = write_run(tmp_path, finished=3)
+def test_a_partial_composite_is_not_scored_unless_asked(write_run, tmp_path):
+    run = write_run(finished=3)
     with pytest.raises(PartialRunError):
         aggregate(run)
     assert not (tmp_path / "by_dataset.csv").exists()

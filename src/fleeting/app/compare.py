@@ -76,7 +76,7 @@ def _answers(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
     if path.is_dir():
         run = RunFolder(path)
-        return run.predictions(), [str(name) for name in run.read()["classes"]]
+        return run.predictions(), list(run.read().classes)
     if not path.is_file():
         raise UsageError(f"{path}: does not exist; expected a run folder or a challenge log")
     return read_challenge_log(path), list(challenge_classes())

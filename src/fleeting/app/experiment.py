@@ -107,20 +107,18 @@ def render_pages(collection: Path) -> Path:
 
 def show_results(screen: Screen, run: Path, page: Path) -> None:
     """Print the pooled figures of a run that was scored."""
-    import json
+    from fleeting.records import Summary
 
-    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    pooled = summary["pooled"]
-    if summary["partial"]:
-        screen.warn(f"partial: {summary['finished']} of {summary['expected']} units are finished")
-    for sentence in summary["warnings"]:
+    summary = Summary.read(run / "summary.json")
+    pooled = summary.pooled
+    if summary.partial:
+        screen.warn(f"partial: {summary.finished} of {summary.expected} units are finished")
+    for sentence in summary.warnings:
         screen.warn(sentence)
     for metric in ("accuracy", "uf1", "uar"):
-        low, high = pooled[f"{metric}_low"], pooled[f"{metric}_high"]
+        value, low, high = (getattr(pooled, f"{metric}{end}") for end in ("", "_low", "_high"))
         interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
-        beside = (
-            f"   (always {pooled['majority_class']}: {pooled['majority_accuracy']:.3f})" if metric == "accuracy" else ""
-        )
-        screen.show(f"{metric:<9} {pooled[metric]:.3f}{interval}{beside}")
+        beside = f"   (always {pooled.majority_class}: {pooled.majority_accuracy:.3f})" if metric == "accuracy" else ""
+        screen.show(f"{metric:<9} {value:.3f}{interval}{beside}")
     screen.show(f"Report: {page}")
-    screen.dump({"run": str(run), "report": str(page), **summary})
+    screen.dump({"run": str(run), "report": str(page), **summary.to_json()})

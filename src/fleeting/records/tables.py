@@ -156,7 +156,7 @@ def write_frame(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
     safe = table.copy()
     for name, column in table.items():
         if any(isinstance(value, str) for value in column):
-            safe[name] = pd.Series([_cell(value) for value in column], index=table.index, dtype=column.dtype)
+            safe[name] = pd.Series([_cell(value) for value in column], dtype=column.dtype).array
     return write_csv(path, safe)
 
 
