@@ -13,6 +13,14 @@ VIDEOS = Path(__file__).resolve().parents[1] / ".cache" / "videos"
 cv2.setNumThreads(1)
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
     """No test reads or fills the user's own cache."""

@@ -510,7 +510,9 @@ EXAMPLES: dict[str, Example] = {
     "sweep": Example(_by(_sweep), _COLLECTION, {"report": _report, "resume": _ran(_sweep)}, 2),
     "study": Example(_by(_study), _COLLECTION, {"report": _report, "resume": _ran(_study)}, 2),
     "definition": Example(_definition, ("sweep.json",), {"read": _use_definition}, 2),
-    "model": Example(_model, ("config.json", "model.safetensors"), {"models": _models, "spotter": _spotter}, 4),
+    "model": Example(
+        _model, ("config.json", "model.safetensors"), {"models": _models, "spotter": _spotter, "predict": _predicted}, 4
+    ),
     "shallow model": Example(_shallow_model, ("config.json", "model.safetensors"), {"models": _models}, 2),
     "cache": Example(_cache, ("*/*.npy", "*/*.npy", "*/*.json", "digests/*"), {"prepare": _use_cache}, 4),
     "log": Example(_log, ("log.txt",), {"compare": _compare_log}),

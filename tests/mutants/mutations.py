@@ -368,10 +368,43 @@ def _no_file(path: Path, rng: random.Random) -> str:
     return f"{kind} in its place"
 
 
+def _neighbour(path: Path, rng: random.Random) -> str:
+    """A stray beside it, or the file under another name."""
+    strange = rng.choice(
+        (
+            f"{path.stem}99999999999999999999{path.suffix}",
+            f"{path.stem}[/b]{path.suffix}",
+            f"{path.stem}\x1b[31m{path.suffix}",
+            f"-{path.name}",
+            f".{path.name}.part",
+            "\udcff" + path.name,
+            "NA",
+            "n" * 250 + path.suffix,
+        )
+    )
+    other = path.with_name(strange)
+    if other.exists():
+        return "nothing"
+    kind = rng.choice(("a copy", "an empty file", "a pipe", "a folder", "its name itself"))
+    if kind == "its name itself":
+        path.rename(other)
+    elif kind == "a copy":
+        shutil.copy(path, other)
+    elif kind == "a pipe":
+        os.mkfifo(other)
+    elif kind == "a folder":
+        other.mkdir()
+    else:
+        other.touch()
+    return f"a strange neighbour: {kind}"
+
+
 def mutate(path: Path, rng: random.Random) -> str:
     """Damage one file in one way; gives the damage's name."""
     if rng.random() < 0.06:
         return _no_file(path, rng)
+    if rng.random() < 0.05:
+        return _neighbour(path, rng)
     own = BY_SUFFIX.get(path.suffix.lower(), {})
     choices = own if own and rng.random() < 0.75 else BYTES
     name = rng.choice(list(choices))

@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -144,7 +143,7 @@ def test_what_is_not_finite_is_no_result(monkeypatch):
         train(model, *flows(), TrainingConfig.for_model("pca_logistic"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", NAMES)
 def test_on_cuda_the_answers_are_the_same(name):
     X, y = flows()

@@ -253,7 +253,7 @@ def test_colour_has_a_mean_a_channel(clips):
     assert result.predict_proba(colour).shape == (24, 3)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 def test_cuda_agrees_with_the_cpu(clips):
     on_cpu = train(build(dropout=0.0), *clips, config(), seed=1)
     on_cuda = train(build(dropout=0.0), *clips, config(), seed=1, device="cuda")

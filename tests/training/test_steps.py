@@ -182,11 +182,10 @@ def test_what_only_a_gpu_has_is_refused_on_a_cpu(change):
 
 # What follows needs a card.
 
-on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 CUDA = torch.device("cuda", 0)
 
 
-@on_a_gpu
+@pytest.mark.gpu
 def test_settings_of_precision_are_made_and_come_back():
     def settings():
         return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
@@ -199,7 +198,7 @@ def test_settings_of_precision_are_made_and_come_back():
         assert (settings(), torch.are_deterministic_algorithms_enabled()) == before
 
 
-@on_a_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", SIZES)
 def test_outputs_and_gradients_on_cuda_are_those_of_float64(name, channels):
@@ -220,7 +219,7 @@ def test_outputs_and_gradients_on_cuda_are_those_of_float64(name, channels):
         assert error <= (1e-4 if "conv" in part else 1e-5), part
 
 
-@on_a_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam", "decay": 0.1, "clip_norm": 0.5}])
 def test_a_graph_is_the_eager_steps_also_with_dropout(name, changes):
@@ -235,7 +234,7 @@ def test_a_graph_is_the_eager_steps_also_with_dropout(name, changes):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
-@on_a_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("graphs", ["0", "1"])
 @pytest.mark.parametrize("name", SIZES)
 def test_training_on_cuda_is_training_on_the_cpu(name, graphs, monkeypatch):
@@ -251,7 +250,7 @@ def test_training_on_cuda_is_training_on_the_cpu(name, graphs, monkeypatch):
         assert torch.equal(a, b), "the same seed, the same weights"
 
 
-@on_a_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("change", [{"precision": "tf32"}, {"precision": "bfloat16"}, {"layout": "channels_last"}])
 def test_precision_and_layout_on_cuda(change):
     X, y = pictures("model_a"), [k % 3 for k in range(10)]
