@@ -166,22 +166,18 @@ def write_answers():
 @pytest.fixture
 def own_registries(monkeypatch):
     """What a test registers is forgotten after it."""
-    from fleeting import plugins
-    from fleeting.datasets import registry as datasets
-    from fleeting.models import registry as models
-    from fleeting.protocols import registry as protocols
-    from fleeting.sequences import recipe as recipes
-    from fleeting.spotting import registry as spotters
+    from contextlib import ExitStack
 
-    for module, name in (
-        (datasets, "_loaders"),
-        (models, "_BUILDERS"),
-        (models, "_INFOS"),
-        (protocols, "_PROTOCOLS"),
-        (recipes, "_RECIPES"),
-        (spotters, "_SPOTTERS"),
-        (spotters, "_INFOS"),
-    ):
-        monkeypatch.setattr(module, name, dict(getattr(module, name)))
+    from fleeting import plugins
+    from fleeting.datasets.registry import DATASETS
+    from fleeting.models.registry import MODELS
+    from fleeting.protocols.registry import PROTOCOLS
+    from fleeting.sequences.recipe import RECIPES
+    from fleeting.spotting.registry import INTERVAL_SPOTTERS, SPOTTERS
+
     monkeypatch.setattr(plugins, "_begun", set(plugins._begun))
     monkeypatch.setenv(plugins.VARIABLE, "")
+    with ExitStack() as stack:
+        for registry in (DATASETS, MODELS, PROTOCOLS, RECIPES, SPOTTERS, INTERVAL_SPOTTERS):
+            stack.enter_context(registry.forgetful())
+        yield

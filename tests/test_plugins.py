@@ -121,8 +121,8 @@ def test_two_files_of_one_name_and_one_named_like_a_library(recipe_file, tmp_pat
             r"a model named 'model_a' is registered already.*choose another name",
         ),
         (
-            "from fleeting.datasets import Folder, register_dataset\nregister_dataset('folder', Folder)\n",
-            r"kind 'folder' is taken .*line 2",
+            "from fleeting.datasets import Folder, register_dataset\nregister_dataset('folder')(Folder)\n",
+            r"kind of data set named 'folder' is registered already .*line 2",
         ),
         (
             "from fleeting.models import register_model\n\n"

@@ -6,6 +6,7 @@ import pytest
 
 from fleeting.clips import FrameFolder
 from fleeting.datasets import (
+    Dataset,
     Folder,
     Synthetic,
     list_datasets,
@@ -13,7 +14,6 @@ from fleeting.datasets import (
     open_dataset,
     register_dataset,
 )
-from fleeting.datasets import registry as registry_module
 from fleeting.errors import FleetingError, UsageError
 from fleeting.synthesis import write_dataset
 
@@ -227,12 +227,23 @@ def test_a_composite_refuses_the_same_clip_twice_and_an_empty_set(synthetic, fol
         load_clips([f"folder:{d.root}"])
 
 
-def test_a_kind_is_registered_once(monkeypatch):
-    monkeypatch.setattr(registry_module, "_loaders", dict(registry_module._loaders))
-    register_dataset("mine", Folder)
-    assert "mine" in list_datasets()
-    with pytest.raises(UsageError, match="is taken"):
-        register_dataset("mine", Folder)
-    for bad in ("", "x", "Mine", "a:b", "  "):
-        with pytest.raises(UsageError, match="lower-case name"):
-            register_dataset(bad, Folder)
+def test_a_kind_is_registered_once(own_registries, synthetic):
+    @register_dataset("our-own")
+    class Own(Folder):
+        """One's own."""
+
+    @register_dataset("our-other")
+    class Other(Dataset):
+        """Without a name of its own."""
+
+    assert list_datasets("our*") == ["our-other", "our-own"]
+    assert isinstance(open_dataset(f"Our_Own:{synthetic}"), Own)
+    assert (Own.name, Other.name, Dataset.name) == ("folder", "our-other", "dataset")
+    with pytest.raises(UsageError, match=r"'our-own' is registered already .*Own"):
+        register_dataset("our_own")(Folder)
+    for bad in ("", "x", "a:b", "  "):
+        with pytest.raises(UsageError, match="expected a name of two letters or more"):
+            register_dataset(bad)(Folder)
+    with pytest.warns(FutureWarning, match=r"write @register_dataset\('older'\)"):
+        register_dataset("older", Folder)
+    assert isinstance(open_dataset(f"older:{synthetic}"), Folder)

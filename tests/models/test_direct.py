@@ -28,6 +28,7 @@ from fleeting.models import (
 )
 from fleeting.models.linear_svm import LinearSVM
 from fleeting.models.pca_logistic import principal_components
+from fleeting.models.registry import MODELS
 
 NAMES = ["bi_woof_svm", "lbp_top_svm", "pca_logistic"]
 SIZES = {"n_frames": 1, "height": 5, "width": 6}
@@ -55,7 +56,7 @@ def balanced(y, classes=3):
 
 
 def test_all_that_are_registered_are_here():
-    ours = [name for name in list_models() if registry._BUILDERS[name].__module__.startswith("fleeting.models")]
+    ours = [name for name in list_models() if MODELS.find(name).builder.__module__.startswith("fleeting.models")]
     direct = [name for name in ours if model_info(name).training.get("optimizer") == "none"]
     # Our own ensemble has a file of tests to itself.
     assert direct == sorted([*NAMES, "mirror_ensemble"])
@@ -127,7 +128,7 @@ class TestEveryModel:
             create_model(name, kernel="rbf")
 
     def test_docstring_has_the_published_figures(self, name):
-        text = " ".join(registry._BUILDERS[name].__doc__.split())
+        text = " ".join(MODELS.find(name).builder.__doc__.split())
         for score in model_info(name).published:
             assert f"UF1 {score.uf1:.3f}, UAR {score.uar:.3f}" in text
         assert model_info(name).published or "none are published" in text
@@ -262,7 +263,7 @@ def test_a_direct_model_of_ones_own_is_known_as_one():
         def __init__(self, shape):
             super().__init__()
 
-    try:
+    with MODELS.forgetful():
         register_model("nearest_of_test", paper="none", training={"class_weights": "balanced"})(Nearest)
         assert TrainingConfig.for_model("nearest_of_test").optimizer == "none"
         model = create_model("nearest_of_test")
@@ -270,9 +271,6 @@ def test_a_direct_model_of_ones_own_is_known_as_one():
             model.fit_direct(torch.zeros(1), torch.zeros(1), weights=torch.ones(1), seed=0)
         with pytest.raises(NotImplementedError):
             model(torch.zeros(1))
-    finally:
-        registry._BUILDERS.pop("nearest_of_test", None)
-        registry._INFOS.pop("nearest_of_test", None)
 
 
 def test_the_command_line_shows_published_beside_ours(capsys):

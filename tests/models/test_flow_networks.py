@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from fleeting.errors import UsageError
-from fleeting.models import create_model, model_info, registry
+from fleeting.models import create_model, model_info
 from fleeting.models.liong2019 import STREAMS
+from fleeting.models.registry import MODELS
 from fleeting.models.xia2020 import MODULES, MeanTo, attention
 
 FLOW = ("ststnet", "off_apexnet", "rcn")
@@ -221,7 +222,7 @@ def test_flow_is_what_they_are_made_for(name):
     assert (info.recipe, info.channels) == ("flow", 3)
     assert create_model(name)(flow(2)).shape == (2, 3)
     assert info.published and info.published[0].data == "full"
-    said = " ".join(registry._BUILDERS[name].__doc__.split())
+    said = " ".join(MODELS.find(name).builder.__doc__.split())
     assert f"UF1 {info.published[0].uf1:.3f}, UAR {info.published[0].uar:.3f}" in said
 
 

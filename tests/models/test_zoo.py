@@ -26,11 +26,11 @@ from fleeting.models import (
     model_info,
     reddy2019,
     register_model,
-    registry,
     talluri2022,
 )
 from fleeting.models.blocks import ConvPool, PlaneMeanPool
 from fleeting.models.layers import BatchNorm, Conv3d, Dense, FlattenTHWC, HiddenReLU, as_ncdhw, as_ndhwc, pooled
+from fleeting.models.registry import MODELS
 
 SGD_A = {"optimizer": "sgd", "learning_rate": 0.001, "momentum": 0.9, "batch_size": 4, "epochs": 100}
 SGD_KERAS = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.0, "batch_size": 8, "epochs": 100}
@@ -297,7 +297,7 @@ def layer_outputs(model, x):
 
 
 def test_no_network_is_left_out():
-    ours = [name for name in list_models() if registry._BUILDERS[name].__module__.startswith("fleeting.models")]
+    ours = [name for name in list_models() if MODELS.find(name).builder.__module__.startswith("fleeting.models")]
     # Those that are fitted at once have a test file of their own.
     assert sorted(ZOO) == [name for name in ours if model_info(name).training.get("optimizer") != "none"]
 
@@ -312,7 +312,7 @@ class TestEveryModel:
         assert layer_outputs(model, torch.zeros(1, channels, *row.paper)) == row.layers
 
     def test_docstring_gives_its_figures(self, name):
-        text = " ".join(registry._BUILDERS[name].__doc__.split())
+        text = " ".join(MODELS.find(name).builder.__doc__.split())
         assert f"{ZOO[name].parameters:,} trainable parameters" in text
         frames, height, width = ZOO[name].least
         assert re.search(f"[Aa]t least {frames} frames of {height}x{width} pixels", text)

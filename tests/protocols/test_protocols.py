@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 
-import fleeting.protocols.registry as registry
 from fleeting.errors import LeakageError, UsageError
 from fleeting.protocols import (
     Fold,
@@ -261,23 +260,26 @@ def test_too_few_folds_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         folds_of(protocol, demo())
 
 
-def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_PROTOCOLS", dict(registry._PROTOCOLS))
+def test_registry(own_registries: None) -> None:
     assert {"stratified-kfold", "subject-kfold", "loso", "holdout", "cross-dataset"} <= set(list_protocols())
     with pytest.raises(UsageError, match=r"did you mean 'subject-kfold'\?.*stratified-kfold, subject-"):
-        create_protocol("subject_kfold")
+        create_protocol("subject-kfolds")
+    assert create_protocol("Subject_KFold").name == "subject-kfold"
     with pytest.raises(UsageError, match=r"unknown option of protocol.*'fold'.*folds, label, seed"):
         create_protocol("subject-kfold", fold=3)
-    register_protocol(Dishonest)
-    register_protocol(Dishonest)
+    with pytest.warns(FutureWarning, match=r"write @register_protocol\('dishonest'\)"):
+        register_protocol(Dishonest)
     assert isinstance(create_protocol("dishonest", folds=3), Dishonest)
 
     @dataclass(frozen=True)
     class Other(Forgetful):
-        name: ClassVar[str] = "dishonest"
+        name: ClassVar[str] = "other"
 
-    with pytest.raises(UsageError, match="exists already"):
-        register_protocol(Other)
+    with pytest.raises(UsageError, match="registered already"):
+        register_protocol("other")(Other)
+        register_protocol("other")(Other)
+    with pytest.raises(UsageError, match="calls itself 'other' and is registered as 'another'"):
+        register_protocol("another")(Other)
 
 
 @pytest.mark.parametrize("name", ["stratified-kfold", "subject-kfold"])

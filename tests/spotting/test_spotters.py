@@ -9,10 +9,14 @@ from fleeting.spotting import (
     aligned_faces,
     divide_and_conquer,
     find_apex,
+    find_interval_spotter,
+    list_interval_spotters,
     list_spotters,
+    register_interval_spotter,
     register_spotter,
     spot_clip,
     spot_in,
+    spot_intervals,
     spotter_info,
 )
 from fleeting.spotting.course import peak_near
@@ -193,7 +197,7 @@ def test_an_own_spotter_is_one_function_in_one_file(tmp_path, own_registries, sm
 def test_what_cannot_be_registered(own_registries):
     with pytest.raises(UsageError, match="registered already"):
         register_spotter("motion", paper="")(lambda frames, landmarks, fps: None)
-    with pytest.raises(UsageError, match="frames, landmarks and fps"):
+    with pytest.raises(UsageError, match="frames, landmarks, fps"):
         register_spotter("own", paper="")(lambda frames, fps: None)
     with pytest.raises(UsageError, match="'k' needs a default"):
         register_spotter("own", paper="")(lambda frames, landmarks, fps, k: None)
@@ -202,6 +206,20 @@ def test_what_cannot_be_registered(own_registries):
     def lazy(frames, landmarks, fps=None):
         next(iter(frames))
         return spot_in([0.0, 1.0])
+
+    @register_interval_spotter("none_at_all", paper="")
+    def none_at_all(table, *, least=1.0):
+        """Find nothing."""
+        return []
+
+    assert find_interval_spotter("none-at-all").spot is none_at_all
+    assert find_interval_spotter("none_at_all").info.options == {"least": 1.0}
+    assert find_interval_spotter("motion").spot is spot_intervals
+    assert list_interval_spotters("n*") == ["none_at_all"]
+    with pytest.raises(UsageError, match=r"unknown interval spotter 'motoin'; did you mean 'motion'"):
+        find_interval_spotter("motoin")
+    with pytest.raises(UsageError, match="must be \\(table\\)"):
+        register_interval_spotter("own", paper="")(lambda frames: [])
 
     with pytest.raises(UsageError, match="2 scores for"):
         find_apex(np.zeros((3, 200, 200), np.uint8), np.zeros((68, 2)), method="lazy")

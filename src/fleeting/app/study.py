@@ -233,9 +233,9 @@ def _run(
     work: CacheOptions,
     screen: Screen,
 ) -> None:
-    from fleeting.studies import Irawan2023, Talluri2022, look_alikes, run_study
+    from fleeting.studies import find_study, look_alikes, run_study
 
-    kind: Any = {"talluri2022": Talluri2022, "irawan2023": Irawan2023}[name]
+    kind = find_study(name)
     sets = {key: f"{key}:{path}" for key, path in folders.items() if path is not None}
     if look_alike.look_alike and sets:
         raise UsageError("--look-alike stands for the real sets; leave out " + ", ".join(f"--{key}" for key in sets))

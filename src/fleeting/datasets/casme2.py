@@ -24,6 +24,7 @@ from pathlib import Path
 from fleeting.datasets.base import Problem
 from fleeting.datasets.disk import Place, ReleasedDataset, Row
 from fleeting.datasets.facts import documented
+from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import Sheet, SheetError, read_sheets
 
 __all__ = ["Casme2"]
@@ -41,6 +42,7 @@ _COLUMNS = {
 _OBJECTIVE = {"subject": ("Subject",), "clip": ("Filename",), "objective": ("Objective Class", "Objective Classes")}
 
 
+@register_dataset("casme2")
 @documented
 class Casme2(ReleasedDataset):
     """CASME II.

@@ -23,6 +23,7 @@ from pathlib import Path
 from fleeting.datasets.base import Problem
 from fleeting.datasets.disk import Place, Row
 from fleeting.datasets.long import EventRow, LongDataset
+from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import SheetError, read_cells
 
 __all__ = ["CasmeSquared"]
@@ -32,6 +33,7 @@ _FOLDER = re.compile(r"s?(\d{1,2})_(\d{4})\D.*|s?(\d{1,2})_(\d{4})")
 _NAME = re.compile(r"([a-z]+\d*)_(\d+)", re.I)
 
 
+@register_dataset("casme-squared")
 class CasmeSquared(LongDataset):
     """CAS(ME)², part A, as MEGC uses it: the 98 videos that show an expression.
 

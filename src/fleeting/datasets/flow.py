@@ -30,6 +30,7 @@ from pathlib import Path
 
 from fleeting.clips import Clip, FlowImage
 from fleeting.datasets.base import Dataset, Problem
+from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.schemes import published_counts
 from fleeting.datasets.sheets import Sheet, SheetError, is_table, read_sheets
 from fleeting.datasets.verification import Count, Verification, verify
@@ -55,6 +56,7 @@ _DEPTH = 3
 _WANTED = "dataset,sub,filename_o,label,apex,imagename,sub_filename"
 
 
+@register_dataset("flow")
 class FlowFolder(Dataset):
     """A folder of flow images and its CSV.
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from fleeting.clips import VIDEO_SUFFIXES, Clip, FrameFolder, VideoFile
 from fleeting.datasets.base import Dataset, Problem
+from fleeting.datasets.registry import register_dataset
 from fleeting.errors import ClipReadError, UsageError
 
 __all__ = ["Folder"]
@@ -27,6 +28,7 @@ REQUIRED = ("subject", "clip")
 INDEXES = ("onset", "apex", "offset")
 
 
+@register_dataset("folder")
 class Folder(Dataset):
     """A folder of clips with a CSV.
 

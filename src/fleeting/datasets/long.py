@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fleeting.clips import Clip, Event, FrameFolder, FrameSlice, Recording
 from fleeting.datasets.base import Problem
 from fleeting.datasets.disk import UNPACK, Place, ReleasedDataset, Row
+from fleeting.datasets.registry import open_dataset
 from fleeting.datasets.sheets import frame_number
 from fleeting.errors import ClipReadError, UsageError
 
@@ -183,8 +184,6 @@ def load_recordings(specs: Sequence[str]) -> list[Recording]:
     UsageError
         If there is none, one cannot be opened, or a data set has no long videos.
     """
-    from fleeting.datasets.registry import open_dataset
-
     if isinstance(specs, str):
         specs = [specs]
     found: list[Recording] = []

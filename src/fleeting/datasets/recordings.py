@@ -13,12 +13,14 @@ from pathlib import Path
 from fleeting.clips import KINDS, Clip, Event, Recording, kind_of, open_frames
 from fleeting.datasets.base import Dataset, Problem
 from fleeting.datasets.long import event_clips
+from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import frame_number
 from fleeting.errors import ClipReadError, FleetingError, UsageError
 
 __all__ = ["Recordings"]
 
 
+@register_dataset("recordings")
 class Recordings(Dataset):
     """Long videos and a table of their events.
 

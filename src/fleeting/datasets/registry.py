@@ -3,54 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar, overload
 
 from fleeting.clips import Clip
 from fleeting.datasets.base import Dataset, Problem
-from fleeting.datasets.casme2 import Casme2
-from fleeting.datasets.casme_squared import CasmeSquared
-from fleeting.datasets.flow import FlowFolder
-from fleeting.datasets.folder import Folder
-from fleeting.datasets.recordings import Recordings
-from fleeting.datasets.samm import Samm
-from fleeting.datasets.samm_long import SammLong
-from fleeting.datasets.smic import Smic
-from fleeting.datasets.synthetic import Synthetic
-from fleeting.errors import UsageError, unknown_choice
-from fleeting.plugins import load_announced
+from fleeting.errors import UsageError
+from fleeting.registry import Registry, warn_nameless
 
-__all__ = ["list_datasets", "load_clips", "load_with_problems", "open_dataset", "register_dataset"]
+__all__ = ["DATASETS", "list_datasets", "load_clips", "load_with_problems", "open_dataset", "register_dataset"]
 
 Loader = Callable[[str], Dataset]
+L = TypeVar("L", bound=Loader)
 
-_loaders: dict[str, Loader] = {}
+DATASETS: Registry[Loader] = Registry("kind of data set", separator="-")
 
 
-def register_dataset(kind: str, loader: Loader) -> None:
-    """Make ``KIND:PATH`` known.
+@overload
+def register_dataset(kind: str) -> Callable[[L], L]: ...
+
+
+@overload
+def register_dataset(kind: str, loader: Loader) -> None: ...
+
+
+def register_dataset(kind: str, loader: Loader | None = None) -> Callable[[L], L] | None:
+    """Make ``KIND:PATH`` known; use it as a decorator on a :class:`Dataset` or a function that opens one.
 
     Parameters
     ----------
     kind : str
-        Lower-case name, at least two letters (one letter would look like a Windows drive).
-    loader : Loader
-        Called with the path; returns a :class:`Dataset`.
+        The name; a :class:`Dataset` that has no ``name`` of its own gets this one. One letter would look like a Windows
+        drive.
+    loader : Loader or None, optional
+        The old form, which goes with the next release: what is registered, instead of decorating it.
 
     Raises
     ------
     UsageError
         If the name is taken or unfit.
     """
-    if len(kind) < 2 or kind != kind.lower() or ":" in kind or not kind.strip():
-        raise UsageError(f"data set kind {kind!r}: expected a lower-case name of two letters or more, without a colon")
-    if kind in _loaders:
-        raise UsageError(f"data set kind {kind!r} is taken by {_loaders[kind]!r}; choose another name")
-    _loaders[kind] = loader
+    if loader is not None:
+        warn_nameless("register_dataset", kind)
+        DATASETS.add(kind, loader)
+        return None
+
+    def register(opens: L) -> L:
+        name = DATASETS.add(kind, opens)
+        if isinstance(opens, type) and issubclass(opens, Dataset) and opens.name == Dataset.name:
+            opens.name = name
+        return opens
+
+    return register
 
 
-def list_datasets() -> list[str]:
-    """The kinds that :func:`open_dataset` knows, sorted."""
-    load_announced()
-    return sorted(_loaders)
+def list_datasets(pattern: str = "*") -> list[str]:
+    """List the kinds that :func:`open_dataset` knows and that match a wildcard, sorted.
+
+    >>> list_datasets("smic*")
+    ['smic', 'smic-hs-e', 'smic-nir', 'smic-vis']
+    """
+    return DATASETS.list(pattern)
 
 
 def open_dataset(spec: str) -> Dataset:
@@ -68,11 +80,7 @@ def open_dataset(spec: str) -> Dataset:
             f"data set {spec!r}: expected KIND:PATH with KIND one of {', '.join(list_datasets())}; for instance "
             "synthetic:data/demo"
         )
-    if kind not in _loaders:
-        load_announced()
-    if kind not in _loaders:
-        raise unknown_choice("kind of data set", kind, _loaders)
-    return _loaders[kind](path)
+    return DATASETS.find(kind)(path)
 
 
 def load_clips(specs: Sequence[str]) -> list[Clip]:
@@ -114,21 +122,3 @@ def load_with_problems(specs: Sequence[str]) -> tuple[list[Clip], list[Problem]]
         clips += found
         problems += dataset.problems
     return clips, problems
-
-
-def _smic(subset: str) -> Loader:
-    return lambda path: Smic(path, subset=subset)
-
-
-register_dataset("casme2", Casme2)
-register_dataset("casme-squared", CasmeSquared)
-register_dataset("flow", FlowFolder)
-register_dataset("folder", Folder)
-register_dataset("recordings", Recordings)
-register_dataset("samm", Samm)
-register_dataset("samm-long", SammLong)
-register_dataset("smic", Smic)
-register_dataset("smic-hs-e", _smic("HS-E"))
-register_dataset("smic-vis", _smic("VIS"))
-register_dataset("smic-nir", _smic("NIR"))
-register_dataset("synthetic", Synthetic)

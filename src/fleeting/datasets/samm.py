@@ -22,6 +22,7 @@ from pathlib import Path
 from fleeting.datasets.base import Problem
 from fleeting.datasets.disk import Place, ReleasedDataset, Row
 from fleeting.datasets.facts import documented
+from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import Sheet, SheetError, read_sheets
 
 __all__ = ["Samm"]
@@ -39,6 +40,7 @@ _COLUMNS = {
 }
 
 
+@register_dataset("samm")
 @documented
 class Samm(ReleasedDataset):
     """SAMM.

@@ -22,6 +22,7 @@ from pathlib import Path
 from fleeting.datasets.base import Problem
 from fleeting.datasets.disk import Place, Row
 from fleeting.datasets.long import EventRow, LongDataset
+from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import SheetError, read_sheets
 
 __all__ = ["SammLong"]
@@ -39,6 +40,7 @@ _COLUMNS = {
 _VIDEO = re.compile(r"(\d{1,3})_(\d+)(?:_\d+)?")
 
 
+@register_dataset("samm-long")
 class SammLong(LongDataset):
     """SAMM Long Videos, as MEGC uses it: all 147 videos, those without an event included.
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 from fleeting.clips import Clip
 from fleeting.datasets.base import Problem
 from fleeting.datasets.facts import known_counts, read_facts
-from fleeting.errors import UsageError, unknown_choice
+from fleeting.errors import UsageError
+from fleeting.registry import Registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +70,25 @@ class Discrepancy:
         return f"{self.dataset}: {self.found} {self.label}, published {self.published} ({self.source}): {self.note}"
 
 
-def list_schemes() -> list[str]:
-    """Names of the label schemes, sorted.
+def list_schemes(pattern: str = "*") -> list[str]:
+    """List the names of the label schemes that match a wildcard, sorted.
 
     >>> list_schemes()
     ['megc2019', 'original', 'talluri2022']
     """
-    return sorted({ORIGINAL, *(row["scheme"] for row in read_facts("schemes.csv"))})
+    return _schemes().list(pattern)
+
+
+@cache
+def _schemes() -> Registry[tuple[str, ...]]:
+    """The labels of each scheme."""
+    schemes: Registry[tuple[str, ...]] = Registry("label scheme")
+    schemes.add(ORIGINAL, ())
+    rows = read_facts("schemes.csv")
+    for name in dict.fromkeys(row["scheme"] for row in rows):
+        labels = (row["label"] for row in rows if row["scheme"] == name)
+        schemes.add(name, tuple(dict.fromkeys(label for label in labels if label)))
+    return schemes
 
 
 def scheme_classes(scheme: str) -> tuple[str, ...]:
@@ -84,9 +97,7 @@ def scheme_classes(scheme: str) -> tuple[str, ...]:
     >>> scheme_classes("talluri2022")
     ('happy', 'disgust', 'surprise')
     """
-    _check(scheme)
-    labels = (row["label"] for row in read_facts("schemes.csv") if row["scheme"] == scheme)
-    return tuple(dict.fromkeys(label for label in labels if label))
+    return _schemes().find(scheme)
 
 
 def apply_scheme(clips: Iterable[Clip], scheme: str) -> list[Clip]:
@@ -108,6 +119,7 @@ def apply_scheme(clips: Iterable[Clip], scheme: str) -> list[Clip]:
         If the scheme is unknown, or knows none of the labels that there are.
     """
     given = list(clips)
+    scheme = _schemes().name(scheme)
     labelled = [(clip, *_label(scheme, clip.dataset, clip.subject, clip.name, clip.emotion)) for clip in given]
     if given and not any(known for _, _, _, known in labelled):
         words = sorted({str(clip.emotion) for clip in given})
@@ -125,6 +137,7 @@ def apply_scheme(clips: Iterable[Clip], scheme: str) -> list[Clip]:
 def left_out(clips: Iterable[Clip], scheme: str) -> list[Problem]:
     """The clips that :func:`apply_scheme` drops, each with the reason."""
     found = []
+    scheme = _schemes().name(scheme)
     for clip in clips:
         label, reason, _ = _label(scheme, clip.dataset, clip.subject, clip.name, clip.emotion)
         if label is None and scheme != ORIGINAL:
@@ -134,7 +147,7 @@ def left_out(clips: Iterable[Clip], scheme: str) -> list[Problem]:
 
 def published_counts(scheme: str) -> dict[tuple[str, str], int]:
     """Published numbers of clips by ``(dataset, label)``; for ``original`` those of the data sets themselves."""
-    return {key: count for key, (count, _, _) in _published(scheme).items()}
+    return {key: count for key, (count, _, _) in _published(_schemes().name(scheme)).items()}
 
 
 def scheme_discrepancies(clips: Iterable[Clip] | pd.DataFrame, scheme: str) -> list[Discrepancy]:
@@ -151,6 +164,7 @@ def scheme_discrepancies(clips: Iterable[Clip] | pd.DataFrame, scheme: str) -> l
         One of :func:`list_schemes`.
     """
     rows = _rows(clips)
+    scheme = _schemes().name(scheme)
     counts = Counter((row[0], _label(scheme, *row)[0]) for row in rows)
     sets = list(dict.fromkeys(row[0] for row in rows))
     found = []
@@ -182,11 +196,6 @@ def _rows(clips: Iterable[Clip] | pd.DataFrame) -> list[tuple[str, str, str, str
     return [(str(d), str(s), str(c), e if isinstance(e, str) else None) for d, s, c, e in zip(*columns)]
 
 
-def _check(scheme: str) -> None:
-    if scheme not in list_schemes():
-        raise unknown_choice("label scheme", scheme, list_schemes())
-
-
 @cache
 def _mapping(scheme: str) -> dict[str, dict[str, str]]:
     """Data set -> word in lower case -> label; an empty label leaves the clip out."""
@@ -209,7 +218,6 @@ def _expected(scheme: str, dataset: str) -> list[str]:
 
 def _label(scheme: str, dataset: str, subject: str, clip: str, emotion: str | None) -> tuple[str | None, str, bool]:
     """The scheme's label or None, why it is None, and whether the scheme knows the word at all."""
-    _check(scheme)
     if scheme == ORIGINAL:
         return emotion, "", True
     if emotion is None:
@@ -228,7 +236,6 @@ def _label(scheme: str, dataset: str, subject: str, clip: str, emotion: str | No
 
 @cache
 def _published(scheme: str) -> dict[tuple[str, str], tuple[int, str, str]]:
-    _check(scheme)
     if scheme == ORIGINAL:
         return {
             (row["dataset"], row["emotion"]): (int(row["count"]), row["source"], "") for row in read_facts("counts.csv")

@@ -29,6 +29,7 @@ from fleeting.clips import Clip, Event, FrameFolder, Recording
 from fleeting.datasets.base import Problem, WrongFolderError
 from fleeting.datasets.disk import Place, ReleasedDataset, Row
 from fleeting.datasets.facts import documented
+from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import Sheet, SheetError, frame_number, read_sheets
 from fleeting.errors import unknown_choice
 
@@ -56,6 +57,7 @@ _HS_SUBJECTS = tuple(f"s{i:02d}" for i in range(1, 21) if i not in (7, 10, 16, 1
 _FEW_SUBJECTS = tuple(f"s{i:02d}" for i in (11, 12, 13, 14, 15, 18, 19, 20))
 
 
+@register_dataset("smic")
 @documented
 class Smic(ReleasedDataset):
     """SMIC, one of its four subsets.
@@ -336,3 +338,21 @@ def _order(name: str) -> tuple[int, str, int]:
     match = _CLIP.fullmatch(name)
     assert match is not None
     return int(match.group(1)), match.group(2).lower(), int(match.group(3))
+
+
+@register_dataset("smic-hs-e")
+def open_smic_hs_e(root: str | Path) -> Smic:
+    """Open the HS-E subset of SMIC."""
+    return Smic(root, "HS-E")
+
+
+@register_dataset("smic-vis")
+def open_smic_vis(root: str | Path) -> Smic:
+    """Open the VIS subset of SMIC."""
+    return Smic(root, "VIS")
+
+
+@register_dataset("smic-nir")
+def open_smic_nir(root: str | Path) -> Smic:
+    """Open the NIR subset of SMIC."""
+    return Smic(root, "NIR")

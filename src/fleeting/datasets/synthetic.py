@@ -24,6 +24,7 @@ import numpy as np
 from fleeting.clips import Clip
 from fleeting.datasets.base import SYNTHETIC, Problem
 from fleeting.datasets.folder import Folder
+from fleeting.datasets.registry import register_dataset
 from fleeting.errors import FleetingError, UsageError
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Truth:
         return cls(**values)
 
 
+@register_dataset("synthetic")
 class Synthetic(Folder):
     """A synthetic set in the plain layout.
 

@@ -1,4 +1,4 @@
-"""The zoo's register: networks by name, each with its paper and the paper's training."""
+"""Networks by name, each with its paper and the paper's training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 import torch
@@ -16,9 +15,10 @@ from fleeting.files import read_rows
 from fleeting.models.direct import DirectModel
 from fleeting.models.layers import initialise
 from fleeting.models.spec import InputShape, ModelSpec
-from fleeting.plugins import load_announced, source_digest
+from fleeting.plugins import source_digest
+from fleeting.registry import Registry
 
-__all__ = ["ModelInfo", "Score", "create_model", "list_models", "model_info", "register_model"]
+__all__ = ["MODELS", "ModelInfo", "Score", "create_model", "list_models", "model_info", "register_model"]
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,24 @@ SIZES = ("n_frames", "height", "width")
 Builder = Callable[..., torch.nn.Module]
 B = TypeVar("B", bound=Builder)
 
-_BUILDERS: dict[str, Builder] = {}
-_INFOS: dict[str, ModelInfo] = {}
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A network's builder and what is known of it.
+
+    Attributes
+    ----------
+    builder : callable
+        Takes an :class:`InputShape` and the network's options.
+    info : ModelInfo
+        Its paper, training and options.
+    """
+
+    builder: Builder
+    info: ModelInfo
+
+
+MODELS: Registry[RegisteredModel] = Registry("model")
 _TAKEN = ("name", "seed", *InputShape.__dataclass_fields__)
 
 
@@ -141,12 +157,6 @@ def register_model(
     """
 
     def register(builder: B) -> B:
-        if name in _BUILDERS:
-            taken = _BUILDERS[name]
-            raise UsageError(
-                f"a model named {name!r} is registered already ({taken.__module__}.{taken.__qualname__}); "
-                "choose another name"
-            )
         options = {}
         for parameter in list(inspect.signature(builder).parameters.values())[1:]:
             if parameter.default is parameter.empty:
@@ -158,10 +168,9 @@ def register_model(
                 )
             options[parameter.name] = parameter.default
         summary = (inspect.getdoc(builder) or name).splitlines()[0].rstrip(".")
-        _BUILDERS[name] = builder
         direct = isinstance(builder, type) and issubclass(builder, DirectModel)
-        _INFOS[name] = ModelInfo(
-            name,
+        info = ModelInfo(
+            MODELS.spell(name),
             summary,
             paper,
             {"optimizer": "none", **training} if direct else dict(training),
@@ -171,19 +180,19 @@ def register_model(
             recipe,
             channels,
         )
+        MODELS.add(name, RegisteredModel(builder, info), place=builder)
         return builder
 
     return register
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names of the registered networks that match a wildcard, sorted.
+    """List the names of the registered networks that match a wildcard, sorted.
 
     >>> list_models("model_a*")
     ['model_a']
     """
-    load_announced()
-    return sorted(name for name in _INFOS if fnmatchcase(name, pattern))
+    return MODELS.list(pattern)
 
 
 def model_info(name: str) -> ModelInfo:
@@ -199,11 +208,7 @@ def model_info(name: str) -> ModelInfo:
     >>> model_info("model_a").training["batch_size"]
     4
     """
-    if name not in _INFOS:
-        load_announced()
-    if name not in _INFOS:
-        raise unknown_choice("model", name, _INFOS)
-    return deepcopy(_INFOS[name])
+    return deepcopy(MODELS.find(name).info)
 
 
 def create_model(
@@ -253,6 +258,7 @@ def create_model(
     (2, 3)
     """
     info = model_info(name)
+    name = info.name
     for option in options:
         if option not in info.options:
             raise unknown_choice(f"option of {name}", option, info.options)
@@ -264,7 +270,7 @@ def create_model(
     with torch.random.fork_rng(devices=[]):
         # Layers that `initialise` does not know keep what they draw here.
         torch.default_generator.manual_seed(seed.initial_seed() if isinstance(seed, torch.Generator) else seed)
-        model = _BUILDERS[name](shape, **options)
+        model = MODELS.find(name).builder(shape, **options)
     initialise(model, seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed))
     model.spec = ModelSpec(name, shape, options)  # type: ignore[assignment]
     return model

@@ -18,7 +18,7 @@ from fleeting.protocols.registry import register_protocol
 __all__ = ["CrossDatasetProtocol", "CrossDatasetSubjectProtocol"]
 
 
-@register_protocol
+@register_protocol("cross-dataset")
 @dataclass(frozen=True)
 class CrossDatasetProtocol(Protocol):
     """Train on each fold's share of the source, test on the whole target: Talluri et al. 2022, sec. 8.2, table 4.
@@ -45,7 +45,6 @@ class CrossDatasetProtocol(Protocol):
         dealt to the folds.
     """
 
-    name: ClassVar[str] = "cross-dataset"
     subject_independent: ClassVar[bool] = True
     tests_every_clip_once: ClassVar[bool] = False
     _within: ClassVar[type[StratifiedKFoldProtocol] | type[SubjectKFoldProtocol]] = StratifiedKFoldProtocol
@@ -106,12 +105,11 @@ class CrossDatasetProtocol(Protocol):
         return f"trained {self.folds} times on {share}, each time tested on {target}"
 
 
-@register_protocol
+@register_protocol("cross-dataset-subject")
 @dataclass(frozen=True)
 class CrossDatasetSubjectProtocol(CrossDatasetProtocol):
     """As :class:`CrossDatasetProtocol`, with the source dealt to its folds by whole subjects."""
 
-    name: ClassVar[str] = "cross-dataset-subject"
     _within: ClassVar[type[StratifiedKFoldProtocol] | type[SubjectKFoldProtocol]] = SubjectKFoldProtocol
 
     def sentence(self) -> str:

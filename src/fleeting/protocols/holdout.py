@@ -129,7 +129,7 @@ class _ClipHoldout(_Holdout):
             yield _fold(repeat, np.concatenate(test), len(table))
 
 
-@register_protocol
+@register_protocol("holdout")
 @dataclass(frozen=True)
 class HoldoutProtocol(_ClipHoldout):
     """One stratified hold-out over clips, drawn once: Irawan et al. train on 131 clips of SMIC and test 33 (table I).
@@ -143,10 +143,8 @@ class HoldoutProtocol(_ClipHoldout):
         On :meth:`split`, if there is one class only, or a class has a single clip.
     """
 
-    name: ClassVar[str] = "holdout"
 
-
-@register_protocol
+@register_protocol("repeated-holdout")
 @dataclass(frozen=True)
 class RepeatedHoldoutProtocol(_ClipHoldout):
     """Several independent stratified hold-outs: the five random 80/20 splits of Talluri et al. 2022, figure 4.
@@ -159,8 +157,6 @@ class RepeatedHoldoutProtocol(_ClipHoldout):
     repeats : int, optional
         Number of splits.
     """
-
-    name: ClassVar[str] = "repeated-holdout"
 
     repeats: int = 5
 
@@ -206,7 +202,7 @@ class _PeopleHoldout(_Holdout):
             yield _fold(repeat, np.flatnonzero(held_out[subjects]), len(table))
 
 
-@register_protocol
+@register_protocol("subject-holdout")
 @dataclass(frozen=True)
 class SubjectHoldoutProtocol(_PeopleHoldout):
     """One hold-out of whole subjects, with a test side as near to ``test_size`` and to even class shares as they allow.
@@ -218,10 +214,8 @@ class SubjectHoldoutProtocol(_PeopleHoldout):
         every class in training.
     """
 
-    name: ClassVar[str] = "subject-holdout"
 
-
-@register_protocol
+@register_protocol("repeated-subject-holdout")
 @dataclass(frozen=True)
 class RepeatedSubjectHoldoutProtocol(_PeopleHoldout):
     """Several hold-outs of whole subjects, no two of the same people.
@@ -231,8 +225,6 @@ class RepeatedSubjectHoldoutProtocol(_PeopleHoldout):
     repeats : int, optional
         Number of splits.
     """
-
-    name: ClassVar[str] = "repeated-subject-holdout"
 
     repeats: int = 5
 

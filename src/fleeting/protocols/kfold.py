@@ -49,7 +49,7 @@ class KFoldProtocol(Protocol):
         return f"{self.folds} folds, {'no person in training and test' if self.subject_independent else 'people mixed'}"
 
 
-@register_protocol
+@register_protocol("stratified-kfold")
 @dataclass(frozen=True)
 class StratifiedKFoldProtocol(KFoldProtocol):
     """Stratified k-fold over clips, as published: each fold has the class shares of the whole.
@@ -64,7 +64,6 @@ class StratifiedKFoldProtocol(KFoldProtocol):
         On :meth:`split`, if there is one class only, or a class has fewer clips than there are folds.
     """
 
-    name: ClassVar[str] = "stratified-kfold"
     subject_independent: ClassVar[bool] = False
 
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
@@ -86,7 +85,7 @@ class StratifiedKFoldProtocol(KFoldProtocol):
         yield from _folds(fold_of_row, self.folds)
 
 
-@register_protocol
+@register_protocol("subject-kfold")
 @dataclass(frozen=True)
 class SubjectKFoldProtocol(KFoldProtocol):
     """Stratified k-fold over people: no subject is ever on both sides of a fold.
@@ -103,7 +102,6 @@ class SubjectKFoldProtocol(KFoldProtocol):
         leaves every class in every training side.
     """
 
-    name: ClassVar[str] = "subject-kfold"
     subject_independent: ClassVar[bool] = True
 
     def split(self, table: pd.DataFrame) -> Iterator[Fold]:
@@ -145,7 +143,7 @@ def _possible(largest: int) -> str:
     return f"ask for folds={largest} or fewer" if largest > 2 else "ask for folds=2"
 
 
-@register_protocol
+@register_protocol("loso")
 @dataclass(frozen=True)
 class LeaveOneSubjectOutProtocol(Protocol):
     """Leave one subject out (LOSO): each person is tested by a network that learnt from all others.
@@ -160,7 +158,6 @@ class LeaveOneSubjectOutProtocol(Protocol):
         On :meth:`split`, if there are fewer than two subjects or classes, or one training side shows one class only.
     """
 
-    name: ClassVar[str] = "loso"
     subject_independent: ClassVar[bool] = True
     tests_every_class: ClassVar[bool] = False
 

@@ -28,7 +28,7 @@ SCHEME = "megc2019"
 _TITLE = "MEGC 2019 composite"
 
 
-@register_protocol
+@register_protocol("cde")
 @dataclass(frozen=True)
 class CompositeProtocol(LeaveOneSubjectOutProtocol):
     """Composite data base evaluation (CDE) of MEGC 2019: leave one subject out over all data sets together.
@@ -49,7 +49,6 @@ class CompositeProtocol(LeaveOneSubjectOutProtocol):
         sets show the same people.
     """
 
-    name: ClassVar[str] = "cde"
     scheme: ClassVar[str | None] = SCHEME
     blind: ClassVar[bool] = True
 
@@ -71,7 +70,7 @@ class CompositeProtocol(LeaveOneSubjectOutProtocol):
         )
 
 
-@register_protocol
+@register_protocol("hde")
 @dataclass(frozen=True)
 class HoldoutDatasetProtocol(Protocol):
     """Hold-out data base evaluation (HDE): test each data set by a network that learnt from all the others.
@@ -86,7 +85,6 @@ class HoldoutDatasetProtocol(Protocol):
         one, two data sets show the same people, or one training side shows one class only.
     """
 
-    name: ClassVar[str] = "hde"
     subject_independent: ClassVar[bool] = True
     scheme: ClassVar[str | None] = SCHEME
     blind: ClassVar[bool] = True

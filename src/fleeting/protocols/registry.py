@@ -2,50 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
-from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from fleeting.errors import UsageError, unknown_choice
-from fleeting.plugins import load_announced
 from fleeting.protocols.base import Protocol
+from fleeting.registry import Registry, warn_nameless
 
-__all__ = ["create_protocol", "list_protocols", "register_protocol"]
+__all__ = ["PROTOCOLS", "create_protocol", "list_protocols", "register_protocol"]
 
-_PROTOCOLS: dict[str, type[Protocol]] = {}
+PROTOCOLS: Registry[type[Protocol]] = Registry("protocol", separator="-")
 _P = TypeVar("_P", bound=type[Protocol])
 
 
-def register_protocol(protocol: _P) -> _P:
-    """Make a :class:`Protocol` subclass known by its ``name``; use it as a class decorator.
+@overload
+def register_protocol(name: str) -> Callable[[_P], _P]: ...
+
+
+@overload
+def register_protocol(name: _P) -> _P: ...
+
+
+def register_protocol(name: Any) -> Any:
+    """Make a :class:`Protocol` subclass known by name, which becomes its class attribute; use it as a decorator.
+
+    Parameters
+    ----------
+    name : str
+        How :func:`create_protocol` calls it.
 
     Raises
     ------
     UsageError
-        If another protocol has that name already, or the class lacks a name or its promise.
+        If another protocol has that name already, or the class lacks its promise.
     """
-    name = getattr(protocol, "name", None)
-    if not isinstance(name, str) or not name or not isinstance(getattr(protocol, "subject_independent", None), bool):
+    if isinstance(name, type):
+        own = getattr(name, "name", None)
+        warn_nameless("register_protocol", own)
+        return _register(own if isinstance(own, str) else "", name)
+    return lambda protocol: _register(name, protocol)
+
+
+def _register(name: str, protocol: _P) -> _P:
+    if not isinstance(getattr(protocol, "subject_independent", None), bool):
         raise UsageError(
-            f"{protocol.__name__} cannot be registered: it needs the class attributes name (text) and "
-            f"subject_independent (True or False); found name={name!r}"
+            f"{protocol.__name__} cannot be registered: it needs the class attribute subject_independent (True or False)"
         )
-    if _PROTOCOLS.get(name, protocol) is not protocol:
+    own = vars(protocol).get("name", name)
+    if PROTOCOLS.spell(own) != PROTOCOLS.spell(name):
         raise UsageError(
-            f"a protocol named {name!r} exists already ({_PROTOCOLS[name].__qualname__}); choose another name"
+            f"{protocol.__name__} calls itself {own!r} and is registered as {name!r}; leave its attribute name out"
         )
-    _PROTOCOLS[name] = protocol
+    protocol.name = PROTOCOLS.add(name, protocol)
     return protocol
 
 
 def list_protocols(pattern: str = "*") -> list[str]:
-    """Names of the registered protocols that match a wildcard, sorted.
+    """List the names of the registered protocols that match a wildcard, sorted.
 
     >>> list_protocols("*kfold")
     ['stratified-kfold', 'subject-kfold']
     """
-    load_announced()
-    return sorted(name for name in _PROTOCOLS if fnmatchcase(name, pattern))
+    return PROTOCOLS.list(pattern)
 
 
 def create_protocol(name: str, **options: Any) -> Protocol:
@@ -68,11 +87,7 @@ def create_protocol(name: str, **options: Any) -> Protocol:
     >>> create_protocol("stratified-kfold", folds=5, seed=1)
     StratifiedKFoldProtocol(seed=1, label='emotion', folds=5)
     """
-    if name not in _PROTOCOLS:
-        load_announced()
-    if name not in _PROTOCOLS:
-        raise unknown_choice("protocol", name, _PROTOCOLS)
-    protocol = _PROTOCOLS[name]
+    protocol = PROTOCOLS.find(name)
     known = [field.name for field in fields(protocol) if field.init]
     for option in options:
         if option not in known:

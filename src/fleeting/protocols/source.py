@@ -62,21 +62,19 @@ class _SourceFolds(Protocol):
             yield Fold(fold.index, where[fold.train], np.sort(np.concatenate([where[fold.test], others])))
 
 
-@register_protocol
+@register_protocol("source-folds")
 @dataclass(frozen=True)
 class SourceFolds(_SourceFolds):
     """As published: the source's folds mix subjects."""
 
-    name: ClassVar[str] = "source-folds"
     within: ClassVar[str] = "stratified-kfold"
     subject_independent: ClassVar[bool] = False
 
 
-@register_protocol
+@register_protocol("subject-source-folds")
 @dataclass(frozen=True)
 class SubjectSourceFolds(_SourceFolds):
     """The same with every subject of the source on one side."""
 
-    name: ClassVar[str] = "subject-source-folds"
     within: ClassVar[str] = "subject-kfold"
     subject_independent: ClassVar[bool] = True

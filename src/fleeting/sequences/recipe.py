@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleeting.errors import UsageError, unknown_choice
-from fleeting.plugins import load_announced, source_digest
+from fleeting.errors import UsageError
+from fleeting.plugins import source_digest
+from fleeting.registry import Registry
 from fleeting.sequences.strip import film_strip
 
 if TYPE_CHECKING:
@@ -163,26 +164,38 @@ def _opencv_version() -> str:
     return "unknown"
 
 
-_RECIPES: dict[str, type[Recipe]] = {}
+RECIPES: Registry[type[Recipe]] = Registry("recipe")
 R = TypeVar("R", bound=type[Recipe])
 
 
 def register_recipe(name: str) -> Callable[[R], R]:
-    """Class decorator: make a recipe known under ``name``. A name that is taken raises."""
+    """Make a recipe known by name; use it as a class decorator.
 
-    def register(cls: R) -> R:
-        if name in _RECIPES:
-            raise UsageError(f"a recipe named {name!r} is registered already ({_RECIPES[name].__qualname__})")
-        _RECIPES[name] = cls
-        return cls
+    Parameters
+    ----------
+    name : str
+        How :func:`create_recipe` calls it.
+
+    Raises
+    ------
+    UsageError
+        If the name is taken, or is no name.
+    """
+
+    def register(recipe: R) -> R:
+        RECIPES.add(name, recipe)
+        return recipe
 
     return register
 
 
-def list_recipes() -> list[str]:
-    """Names of all recipes."""
-    load_announced()
-    return sorted(_RECIPES)
+def list_recipes(pattern: str = "*") -> list[str]:
+    """List the names of the registered recipes that match a wildcard, sorted.
+
+    >>> list_recipes("t*")
+    ['talluri2022']
+    """
+    return RECIPES.list(pattern)
 
 
 def create_recipe(name: str, **fields: Any) -> Recipe:
@@ -193,11 +206,7 @@ def create_recipe(name: str, **fields: Any) -> Recipe:
     UsageError
         For an unknown recipe, an unknown field, or a value out of range; says which and lists the choices.
     """
-    if name not in _RECIPES:
-        load_announced()
-    if name not in _RECIPES:
-        raise unknown_choice("recipe", name, _RECIPES)
-    cls = _RECIPES[name]
+    cls = RECIPES.find(name)
     try:
         return cls(**fields)
     except ValidationError as exc:

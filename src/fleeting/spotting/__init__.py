@@ -14,7 +14,16 @@ from fleeting.spotting.intervals_crops import FaceCrop, FaceFollower, measure_mo
 from fleeting.spotting.intervals_motion import REGION_NAMES, REGION_UNITS, FaceMotion, FrameMotion, MotionTable
 from fleeting.spotting.liong2015 import divide_and_conquer, liong2015
 from fleeting.spotting.ma2017 import ma2017
-from fleeting.spotting.registry import SpotterInfo, find_apex, list_spotters, register_spotter, spotter_info
+from fleeting.spotting.registry import (
+    SpotterInfo,
+    find_apex,
+    find_interval_spotter,
+    list_interval_spotters,
+    list_spotters,
+    register_interval_spotter,
+    register_spotter,
+    spotter_info,
+)
 from fleeting.spotting.yan2018 import yan2018
 
 __all__ = [
@@ -35,12 +44,15 @@ __all__ = [
     "benchmark_spotters",
     "divide_and_conquer",
     "find_apex",
+    "find_interval_spotter",
     "liong2015",
+    "list_interval_spotters",
     "list_spotters",
     "ma2017",
     "measure_motion",
     "motion_scores",
     "published_errors",
+    "register_interval_spotter",
     "register_spotter",
     "smooth",
     "spot_apex",

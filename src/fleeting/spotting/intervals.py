@@ -18,6 +18,7 @@ import numpy as np
 from fleeting.clips import Event, kind_of
 from fleeting.errors import UsageError
 from fleeting.spotting.intervals_motion import EYES, REGION_NAMES, REGION_UNITS, SKIN, FrameMotion, MotionTable
+from fleeting.spotting.registry import register_interval_spotter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,6 +129,7 @@ class _Bump:
     slow: bool
 
 
+@register_interval_spotter("motion", paper="Fleeting; after Wang et al. 2017 and Moilanen et al. 2014")
 def spot_intervals(table: MotionTable, settings: IntervalSettings | None = None) -> list[SpottedEvent]:
     """Spot the expressions of a whole recording.
 

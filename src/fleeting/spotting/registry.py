@@ -1,4 +1,4 @@
-"""Apex spotters by name: one interface for all of them, from the literature, ours and a user's own."""
+"""Spotters by name, of the apex of a clip and of the intervals of a recording: from the literature, ours, a user's own."""
 
 from __future__ import annotations
 
@@ -6,26 +6,41 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from fleeting.errors import UsageError, unknown_choice
-from fleeting.plugins import load_announced, source_digest
+from fleeting.plugins import source_digest
+from fleeting.registry import Registry
 from fleeting.spotting.course import ApexSpot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NoFramesError", "SpotterInfo", "find_apex", "list_spotters", "register_spotter", "spotter_info"]
+    from fleeting.spotting.intervals import SpottedEvent
+
+__all__ = [
+    "INTERVAL_SPOTTERS",
+    "SPOTTERS",
+    "NoFramesError",
+    "RegisteredSpotter",
+    "SpotterInfo",
+    "find_apex",
+    "find_interval_spotter",
+    "list_interval_spotters",
+    "list_spotters",
+    "register_interval_spotter",
+    "register_spotter",
+    "spotter_info",
+]
 
 Spotter = Callable[..., ApexSpot]
 S = TypeVar("S", bound=Spotter)
+IntervalFinder = Callable[..., "list[SpottedEvent]"]
+I = TypeVar("I", bound=IntervalFinder)  # noqa: E741
 
-_SPOTTERS: dict[str, Spotter] = {}
-_INFOS: dict[str, SpotterInfo] = {}
 _GIVEN = ("frames", "landmarks", "fps")
 
 
@@ -35,12 +50,12 @@ class NoFramesError(UsageError):
 
 @dataclass(frozen=True)
 class SpotterInfo:
-    """A registered apex spotter.
+    """A registered spotter: its source and its options.
 
     Attributes
     ----------
     name : str
-        What :func:`find_apex` calls it.
+        Name in the registry.
     summary : str
         One line.
     paper : str
@@ -56,6 +71,29 @@ class SpotterInfo:
     paper: str
     options: dict[str, Any]
     source: str | None = None
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class RegisteredSpotter(Generic[F]):
+    """A registered spotter.
+
+    Attributes
+    ----------
+    spot : callable
+        The function.
+    info : SpotterInfo
+        Its paper and options.
+    """
+
+    spot: F
+    info: SpotterInfo
+
+
+SPOTTERS: Registry[RegisteredSpotter[Spotter]] = Registry("apex spotter")
+INTERVAL_SPOTTERS: Registry[RegisteredSpotter[IntervalFinder]] = Registry("interval spotter")
 
 
 def register_spotter(name: str, *, paper: str) -> Callable[[S], S]:
@@ -80,53 +118,101 @@ def register_spotter(name: str, *, paper: str) -> Callable[[S], S]:
     """
 
     def register(spotter: S) -> S:
-        if name in _SPOTTERS:
-            taken = _SPOTTERS[name]
-            raise UsageError(
-                f"an apex spotter named {name!r} is registered already ({taken.__module__}.{taken.__qualname__}); "
-                "choose another name"
-            )
-        parameters = list(inspect.signature(spotter).parameters.values())
-        if tuple(p.name for p in parameters[: len(_GIVEN)]) != _GIVEN:
-            raise UsageError(
-                f"apex spotter {name!r}: it must take frames, landmarks and fps first; found "
-                f"({', '.join(p.name for p in parameters)})"
-            )
-        options = {p.name: p.default for p in parameters[len(_GIVEN) :]}
-        for option, default in options.items():
-            if default is inspect.Parameter.empty:
-                raise UsageError(f"apex spotter {name!r}: its option {option!r} needs a default value")
-        summary = (inspect.getdoc(spotter) or name).splitlines()[0].rstrip(".")
-        _SPOTTERS[name] = spotter
-        _INFOS[name] = SpotterInfo(name, summary, paper, options, source_digest(spotter))
+        info = _inspect(spotter, SPOTTERS, name, paper, _GIVEN)
+        SPOTTERS.add(name, RegisteredSpotter(spotter, info), place=spotter)
         return spotter
 
     return register
 
 
 def list_spotters(pattern: str = "*") -> list[str]:
-    """Names of the registered apex spotters that match a wildcard, sorted.
+    """List the names of the registered apex spotters that match a wildcard, sorted.
 
     >>> list_spotters("l*")
     ['liong2015']
     """
-    load_announced()
-    return sorted(name for name in _INFOS if fnmatchcase(name, pattern))
+    return SPOTTERS.list(pattern)
 
 
 def spotter_info(name: str) -> SpotterInfo:
-    """Paper and options of an apex spotter.
+    """Give the paper and the options of an apex spotter.
 
     Raises
     ------
     UsageError
         If none has that name; lists those there are.
     """
-    if name not in _INFOS:
-        load_announced()
-    if name not in _INFOS:
-        raise unknown_choice("apex spotter", name, _INFOS)
-    return deepcopy(_INFOS[name])
+    return deepcopy(SPOTTERS.find(name).info)
+
+
+def register_interval_spotter(name: str, *, paper: str) -> Callable[[I], I]:
+    """Make a spotter of intervals known by name; use it as a decorator on a function.
+
+    The function takes ``table``, the measurements of a whole recording (:class:`~fleeting.spotting.MotionTable`), then
+    its options, all with defaults. It returns a list of :class:`~fleeting.spotting.SpottedEvent` in order of time. The
+    first line of its docstring becomes the summary.
+
+    Parameters
+    ----------
+    name : str
+        How :func:`find_interval_spotter` calls it.
+    paper : str
+        The source.
+
+    Raises
+    ------
+    UsageError
+        If the name is taken, or the function does not take what it is given, or an option lacks a default.
+    """
+
+    def register(spotter: I) -> I:
+        info = _inspect(spotter, INTERVAL_SPOTTERS, name, paper, ("table",))
+        INTERVAL_SPOTTERS.add(name, RegisteredSpotter(spotter, info), place=spotter)
+        return spotter
+
+    return register
+
+
+def list_interval_spotters(pattern: str = "*") -> list[str]:
+    """List the names of the registered spotters of intervals that match a wildcard, sorted.
+
+    >>> list_interval_spotters()
+    ['motion']
+    """
+    return INTERVAL_SPOTTERS.list(pattern)
+
+
+def find_interval_spotter(name: str) -> RegisteredSpotter[IntervalFinder]:
+    """Find a spotter of intervals by name.
+
+    Returns
+    -------
+    RegisteredSpotter
+        The function and what is known of it.
+
+    Raises
+    ------
+    UsageError
+        If none has that name; lists those there are.
+    """
+    return INTERVAL_SPOTTERS.find(name)
+
+
+def _inspect(
+    spotter: Callable[..., Any], registry: Registry[Any], name: str, paper: str, given: tuple[str, ...]
+) -> SpotterInfo:
+    parameters = list(inspect.signature(spotter).parameters.values())
+    if tuple(p.name for p in parameters[: len(given)]) != given:
+        raise UsageError(
+            f"{registry.what} {name!r}: its first parameters must be ({', '.join(given)}); "
+            f"found ({', '.join(p.name for p in parameters)})"
+        )
+    options = {p.name: p.default for p in parameters[len(given) :]}
+    for option, default in options.items():
+        if default is inspect.Parameter.empty:
+            raise UsageError(f"{registry.what} {name!r}: its option {option!r} needs a default value")
+    summary = (inspect.getdoc(spotter) or name).splitlines()[0].rstrip(".")
+    return SpotterInfo(registry.spell(name), summary, paper, options, source_digest(spotter))
 
 
 def find_apex(
@@ -166,7 +252,7 @@ def find_apex(
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise UsageError(f"landmarks are 68 finite points (68, 2); found shape {points.shape}")
     counted = _Checked(frames)
-    spot = _SPOTTERS[method](counted, points, fps, **options)
+    spot = SPOTTERS.find(method).spot(counted, points, fps, **options)
     if len(spot.scores) != counted.seen:
         raise UsageError(f"apex spotter {method!r} returned {len(spot.scores)} scores for {counted.seen} frames")
     return spot

@@ -1,6 +1,6 @@
 """Studies: what a paper ran and what it published, run again and shown side by side."""
 
-from fleeting.studies.base import Study, StudyResult, list_studies, look_alikes, register_study, run_study
+from fleeting.studies.base import Study, StudyResult, find_study, list_studies, look_alikes, register_study, run_study
 from fleeting.studies.irawan2023 import Irawan2023
 from fleeting.studies.leakage import LEAKAGE_PARTS, best_test_epochs, run_leakage
 from fleeting.studies.published import published
@@ -14,6 +14,7 @@ __all__ = [
     "StudyResult",
     "Talluri2022",
     "best_test_epochs",
+    "find_study",
     "list_studies",
     "list_sweeps",
     "look_alikes",

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from fleeting.datasets import apply_scheme, load_clips
 from fleeting.errors import FleetingError, UsageError, unknown_choice
 from fleeting.experiments import Collection, CompletedRun, Observer, PlannedRun
 from fleeting.metrics import bootstrap_interval, majority_accuracy
+from fleeting.registry import Registry, warn_nameless
 from fleeting.renamed import renamed_argument
 
 if TYPE_CHECKING:
@@ -122,21 +123,57 @@ class Study(ABC):
         """The page's sections, in the order of the paper; runs that are absent leave "not run"."""
 
 
-_STUDIES: dict[str, type[Study]] = {}
+STUDIES: Registry[type[Study]] = Registry("study")
 S = TypeVar("S", bound=type[Study])
 
 
-def register_study(study: S) -> S:
-    """Class decorator: make a study known by its name; a name that is taken raises."""
-    if study.name in _STUDIES:
-        raise UsageError(f"a study named {study.name!r} is registered already")
-    _STUDIES[study.name] = study
-    return study
+@overload
+def register_study(name: str) -> Callable[[S], S]: ...
 
 
-def list_studies() -> list[str]:
-    """Names of all studies."""
-    return sorted(_STUDIES)
+@overload
+def register_study(name: S) -> S: ...
+
+
+def register_study(name: Any) -> Any:
+    """Make a study known by name, which becomes its class attribute; use it as a class decorator.
+
+    Parameters
+    ----------
+    name : str
+        How :func:`find_study` calls it.
+
+    Raises
+    ------
+    UsageError
+        If the name is taken, or is no name.
+    """
+    if isinstance(name, type):
+        own = str(getattr(name, "name", ""))
+        warn_nameless("register_study", own)
+        return register_study(own)(name)
+
+    def register(study: S) -> S:
+        study.name = STUDIES.add(name, study)
+        return study
+
+    return register
+
+
+def find_study(name: str) -> type[Study]:
+    """Find a study by name.
+
+    Raises
+    ------
+    UsageError
+        If none has that name; lists those there are.
+    """
+    return STUDIES.find(name)
+
+
+def list_studies(pattern: str = "*") -> list[str]:
+    """List the names of the registered studies that match a wildcard, sorted."""
+    return STUDIES.list(pattern)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ SWEEPS = {
 }
 
 
-@register_study
+@register_study("irawan2023")
 @dataclass(frozen=True)
 class Irawan2023(Study):
     """*Spontaneous Micro-expression Recognition using 3DCNN on Long Videos for Emotion Analysis*.
@@ -41,7 +41,6 @@ class Irawan2023(Study):
     that share their middle: seven trainings for each column.
     """
 
-    name: ClassVar[str] = "irawan2023"
     title: ClassVar[str] = "3D CNN on combined face regions, run again"
     paper: ClassVar[str] = (
         "Irawan, B.; Munir, R.; Utama, N. P.; Purwarianti, A. Spontaneous Micro-expression Recognition using 3DCNN on "

@@ -9,14 +9,16 @@ from typing import Any
 
 from fleeting.errors import UsageError, unknown_choice
 from fleeting.experiments import Grid
+from fleeting.registry import matching
 
 _FIELDS = {"title", "paper", "recipe", "model", "protocol", "scheme", "grids"}
 
 
-def list_sweeps() -> list[str]:
-    """Names of the definitions that ship."""
+def list_sweeps(pattern: str = "*") -> list[str]:
+    """List the names of the definitions that ship and match a wildcard, sorted."""
     folder = files("fleeting.studies") / "data" / "sweeps"
-    return sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
+    names = (item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
+    return matching(sorted(names), [pattern])
 
 
 def sweep_definition(name: str) -> dict[str, Any]:

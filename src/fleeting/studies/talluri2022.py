@@ -32,7 +32,7 @@ VARIANTS = {
 }
 
 
-@register_study
+@register_study("talluri2022")
 @dataclass(frozen=True)
 class Talluri2022(Study):
     """*Deep 3D Convolutional Neural Network for Facial Micro-Expression Analysis from Video Images*.
@@ -41,7 +41,6 @@ class Talluri2022(Study):
     for the eight scenarios and three models, and as many again for each further column.
     """
 
-    name: ClassVar[str] = "talluri2022"
     title: ClassVar[str] = "Deep 3D CNN for facial micro-expression analysis, run again"
     paper: ClassVar[str] = (
         "Talluri, K. K.; Fiedler, M.-A.; Al-Hamadi, A. Deep 3D Convolutional Neural Network for Facial Micro-Expression "

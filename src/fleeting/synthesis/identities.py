@@ -16,6 +16,7 @@ import numpy as np
 
 from fleeting.clips import IMAGE_SUFFIXES
 from fleeting.errors import FleetingError, FrameReadError, NoFaceError, UsageError, unknown_choice
+from fleeting.registry import matching
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -206,10 +207,18 @@ def _index() -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in rows}
 
 
-def list_identities(*, variants: bool = False) -> list[str]:
-    """Names of the heads that ship with the package; with ``variants`` their mirrored variants follow."""
+def list_identities(pattern: str = "*", *, variants: bool = False) -> list[str]:
+    """List the names of the heads that ship with the package and match a wildcard.
+
+    Parameters
+    ----------
+    pattern : str, optional
+        The wildcard.
+    variants : bool, optional
+        Whether their mirrored variants follow.
+    """
     names = list(_index())
-    return names + [f"{n}m" for n in names] if variants else names
+    return matching(names + [f"{n}m" for n in names] if variants else names, [pattern])
 
 
 @cache
