@@ -77,7 +77,7 @@ class Registry(Generic[T]):
         name : str
             The name.
         thing : object
-            What :meth:`find` returns.
+            The thing, which :meth:`find` returns.
         place : object, optional
             Class or function that is named if somebody else wants the name; the thing itself by default.
 
