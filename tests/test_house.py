@@ -26,7 +26,6 @@ PENDING: set[str] = {
     "app",
     "clips",
     "datasets",
-    "errors",
     "experiments",
     "faces",
     "kernels",

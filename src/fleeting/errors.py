@@ -1,4 +1,4 @@
-"""What can go wrong, as types.
+"""Everything that can go wrong, as types.
 
 Every error of ours derives from :class:`FleetingError` *and*, where there is one, from the built-in exception that
 callers already catch. Its message says what was found, what was expected and what to do next.

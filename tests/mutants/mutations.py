@@ -373,7 +373,7 @@ def _neighbour(path: Path, rng: random.Random) -> str:
     strange = rng.choice(
         (
             f"{path.stem}99999999999999999999{path.suffix}",
-            f"{path.stem}[/b]{path.suffix}",
+            f"{path.stem} [final]{path.suffix}",
             f"{path.stem}\x1b[31m{path.suffix}",
             f"-{path.name}",
             f".{path.name}.part",

@@ -1,4 +1,4 @@
-"""What every record has in common: one way to disk, one tolerant way back, and errors that name file and field."""
+"""Everything that records share: one way to disk, one tolerant way back, and errors that name file and field."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class RecordError(FleetingError, ValueError):
     path : str or os.PathLike
         The file.
     found : str
-        What is wrong with it, or what was found and what was expected.
+        The damage, or what was found and what was expected.
     remedy : str, optional
-        What to do.
+        Advice to the user.
 
     Attributes
     ----------
     path : pathlib.Path
         The file.
     found : str
-        What is wrong with it.
+        The damage.
     """
 
     def __init__(self, path: str | os.PathLike[str], found: str, remedy: str = "") -> None:
@@ -58,7 +58,7 @@ def read_regular(path: str | os.PathLike[str], *, most: int = MOST_BYTES, remedy
     most : int, optional
         Bytes that are read at most; a larger file is an error.
     remedy : str, optional
-        What to do if it cannot be read; ends the message.
+        Advice if it cannot be read; ends the message.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def read_json(path: str | os.PathLike[str], *, remedy: str = "") -> Any:
     path : str or os.PathLike
         The file.
     remedy : str, optional
-        What to do if it cannot be read; ends the message.
+        Advice if it cannot be read; ends the message.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def explain_invalid(exc: ValidationError) -> str:
     Parameters
     ----------
     exc : pydantic.ValidationError
-        What pydantic found.
+        The error that pydantic raised.
 
     Returns
     -------
@@ -165,7 +165,7 @@ class Record(BaseModel):
     Attributes
     ----------
     remedy : str
-        What to do if one cannot be read; ends every message.
+        Advice if one cannot be read; ends every message.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, arbitrary_types_allowed=False)
@@ -179,9 +179,9 @@ class Record(BaseModel):
         Parameters
         ----------
         value : object
-            What JSON or a row of a table gave.
+            The value of a JSON file, or a row of a table.
         path : str or os.PathLike
-            Where it comes from, for the message.
+            The file that it comes from, for the message.
 
         Raises
         ------

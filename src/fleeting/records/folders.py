@@ -63,7 +63,7 @@ def make_folder(folder: str | os.PathLike[str], *, remedy: str = "choose another
     folder : str or os.PathLike
         The folder.
     remedy : str, optional
-        What to do if it cannot be used; ends the message.
+        Advice if it cannot be used; ends the message.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def claim_folder(
     unfinished : collection of str, optional
         Names of files and folders that may lie there before ``head`` does, such as ``"frames.csv"``.
     remedy : str, optional
-        What to do if it is taken; ends the message.
+        Advice if it is taken; ends the message.
 
     Returns
     -------

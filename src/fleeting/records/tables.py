@@ -61,7 +61,7 @@ def read_table(
     columns : sequence of str, optional
         Columns that it must have.
     remedy : str, optional
-        What to do if it cannot be read; ends the message.
+        Advice if it cannot be read; ends the message.
     content : bytes or None, optional
         Its content, if it was read already.
 
