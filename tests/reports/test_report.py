@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fleeting.errors import FleetingError
+from fleeting.records import RunHead, Summary, UnitRecord, read_predictions, write_predictions
 from fleeting.reports import NotARunError, read_run, render_html, render_report
 
 WriteRun = Callable[..., Path]
@@ -65,6 +66,12 @@ class Page(HTMLParser):
 
     def text(self, tag: str, cls: str = "", within: str = "") -> str:
         return " ".join(" ".join(e["text"] for e in self.all(tag, cls, within)).split())
+
+
+def drop_answer(run: Path) -> None:
+    """Lose the last answer of the first unit."""
+    path = min((run / "units").glob("*/predictions.csv"))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
 
 
 def page_of(run: Path) -> Page:
@@ -188,7 +195,7 @@ def test_watched_test_clips_get_charts_of_their_own(write_run: WriteRun) -> None
 
 def test_several_seeds(write_run: WriteRun) -> None:
     page = page_of(write_run(seeds=(0, 1)))
-    assert "144 test answers (2 seeds a clip)" in page.text("p", "lede")
+    assert "144 test answers (2 seeds per clip)" in page.text("p", "lede")
     assert "Fold 5, seed 1" in page.text("ul", "legend")
     assert len(page.all("tbody")[2]["text"].split()) > 0
     assert page.html.count(">Seed</th>") == 2
@@ -229,12 +236,17 @@ def test_markup_in_names_is_text(write_run: WriteRun) -> None:
     for name in ("clips.csv", "skipped.csv", "samples/samples.csv"):
         path = run / name
         path.write_text(path.read_text().replace("EP01_00f", "<b onmouseover=x>é").replace("no face", "<img src=//x>"))
-    for path in (run / "units").glob("*/predictions.csv"):
-        path.write_text(path.read_text().replace("EP01_00f", "<b onmouseover=x>é"))
-    content = json.loads((run / "run.json").read_text())
-    content["notes"].append("</style><script>")
-    content["versions"]["<i>"] = "<u>"
-    (run / "run.json").write_text(json.dumps(content))
+    for path in (run / "units").glob("*/unit.json"):
+        done = UnitRecord.read(path)
+        rows = [
+            row.model_copy(update={"clip": row.clip.replace("EP01_00f", "<b onmouseover=x>é")})
+            for row in read_predictions(path.with_name("predictions.csv"), done)
+        ]
+        digest = write_predictions(path.with_name("predictions.csv"), rows)
+        done.model_copy(update={"predictions_sha256": digest}).write(path)
+    head = RunHead.read(run / "run.json")
+    more = {"notes": (*head.notes, "</style><script>"), "versions": {**head.versions, "<i>": "<u>"}}
+    head.model_copy(update=more).write(run / "run.json")
     page = page_of(run)
     assert page.text("h1") == nasty
     assert len(page.all("script")) == 1 and not page.all("u") and len(page.all("img")) == 3
@@ -265,20 +277,29 @@ def test_many_skipped_clips_are_folded(write_run: WriteRun) -> None:
     ("damage", "says"),
     [
         (lambda run: (run / "clips.csv").unlink(), "clips.csv is missing"),
-        (lambda run: (run / "clips.csv").write_bytes(b"\xff\xfe\x00"), "clips.csv cannot be read"),
-        (lambda run: (run / "skipped.csv").write_text("a,b\n1,2\n"), "skipped.csv lacks the columns dataset, subject"),
-        (lambda run: (run / "summary.json").write_text("{"), "summary.json is damaged"),
+        (lambda run: (run / "clips.csv").write_bytes(b"\xff\xfe\x00"), "clips.csv: is not UTF-8 text"),
+        (
+            lambda run: (run / "skipped.csv").write_text("a,b\n1,2\n"),
+            "skipped.csv: has no column dataset, clip; found a, b",
+        ),
+        (lambda run: (run / "summary.json").write_text("{"), "summary.json: is not JSON"),
         (lambda run: (run / "results.csv").unlink(), "Not scored"),
-        (lambda run: (run / "results.csv").write_text(""), "results.csv lacks the columns"),
+        (lambda run: (run / "results.csv").write_text(""), "results.csv: has no column scope, accuracy; found nothing"),
         (lambda run: next((run / "units").glob("*/history.csv")).unlink(), "history.csv is missing"),
-        (lambda run: (run / "samples" / "00.png").unlink(), "samples/00.png cannot be read"),
+        (lambda run: (run / "samples" / "00.png").unlink(), "samples/00.png: does not exist"),
         (lambda run: (run / "samples" / "00.png").write_text("GIF"), "neither PNG nor JPEG"),
         (
             lambda run: (run / "samples" / "00.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(5_000_000)),
-            "larger than 4 MB",
+            "samples/00.png: holds 5000008 bytes; expected at most 4000000",
         ),
         (lambda run: next((run / "units").glob("*/unit.json")).write_text('{"key": "oth'), "A partial result"),
         (lambda run: shutil.rmtree(run / "units"), "Nothing is finished yet"),
+        (
+            drop_answer,
+            "holds 17 answers; expected 18; unit fold0-seed0-0a1b2c3d4e5f is damaged: delete",
+        ),
+        (drop_answer, "1 of 5 folds are missing: fold 1"),
+        (drop_answer, "The scores are of 5 finished folds, and 4 are finished now"),
     ],
 )
 def test_damage_is_named_and_the_rest_is_shown(write_run: WriteRun, damage: Callable[[Path], None], says: str) -> None:
@@ -303,21 +324,32 @@ def test_files_cut_anywhere_still_give_a_page(write_run: WriteRun, name: str, sh
 
 
 def test_a_stale_score_is_said(write_run: WriteRun) -> None:
-    run = write_run(finished=4)
-    done = json.loads(next((run / "units").glob("fold0*/unit.json")).read_text())
-    late = next((run / "units").glob("fold4*"))
-    (late / "unit.json").write_text(json.dumps(done | {"key": late.name, "fold": 4}))
+    run = write_run()
+    summary = Summary.read(run / "summary.json")
+    summary.model_copy(update={"finished": 4}).write(run / "summary.json")
     assert "Scores are out of date" in page_of(run).text("div", "caution")
+
+
+def test_warnings_are_notes_unless_they_have_a_banner(write_run: WriteRun) -> None:
+    run = write_run()
+    told = ("Fold 1 collapsed", "A tent collapsed on set")
+    summary = Summary.read(run / "summary.json").model_copy(update={"warnings": told})
+    summary.model_copy(update={"warning_kinds": ("collapsed", "other")}).write(run / "summary.json")
+    notes = page_of(run).text("ul", "notes")
+    assert told[1] in notes and told[0] not in notes
+    # Earlier versions named no kind, and warned of collapsed trainings only.
+    summary.write(run / "summary.json")
+    assert not any(text in page_of(run).text("ul", "notes") for text in told)
 
 
 def test_a_broken_promise_of_independence_is_shown(write_run: WriteRun) -> None:
     run = write_run()
     path = next((run / "units").glob("fold3*/unit.json"))
-    unit = json.loads(path.read_text())
-    unit["train_subjects"].append(unit["test_subjects"][0])
-    path.write_text(json.dumps(unit))
+    unit = UnitRecord.read(path)
+    shared = unit.test_subjects[0]
+    unit.model_copy(update={"train_subjects": (*unit.train_subjects, shared)}).write(path)
     banner = page_of(run).text("div", "alert")
-    assert "Subjects leak into training" in banner and unit["test_subjects"][0] in banner
+    assert "Subjects leak into training" in banner and shared in banner
 
 
 def test_files_outside_the_folder_are_never_embedded(write_run: WriteRun, tmp_path: Path) -> None:
@@ -325,32 +357,27 @@ def test_files_outside_the_folder_are_never_embedded(write_run: WriteRun, tmp_pa
     (tmp_path / "secret.png").write_bytes((run / "samples" / "00.png").read_bytes())
     with (run / "samples" / "samples.csv").open("a") as file:
         file.write(f"../../secret.png,a,b,c,d,e\n{tmp_path}/secret.png,a,b,c,d,e\n")
-    content = json.loads((run / "run.json").read_text())
-    content["units"][0]["key"] = "../../elsewhere"
-    (run / "run.json").write_text(json.dumps(content))
     page = page_of(run)
     assert len(page.all("img")) == 3
     assert "not a file of its folder" in page.text("div", "caution")
-    assert "impossible key" in page.text("div", "caution")
 
 
-def test_odd_values_in_run_json_do_not_break_the_page(write_run: WriteRun) -> None:
+@pytest.mark.parametrize("key", ["../../elsewhere", "..", "", "a/b", "a\\b", "/etc", "a\n"])
+def test_a_unit_outside_the_folder_is_refused(write_run: WriteRun, key: str) -> None:
     run = write_run()
-    (run / "run.json").write_text(json.dumps({"format": 1}))
+    content = json.loads((run / "run.json").read_text())
+    content["units"][0]["key"] = key
+    (run / "run.json").write_text(json.dumps(content))
+    with pytest.raises(NotARunError, match=r"units\.0\.key: expected the name of a folder below units"):
+        render_report(run)
+
+
+def test_a_head_without_anything_is_a_page(write_run: WriteRun) -> None:
+    run = write_run()
+    RunHead().write(run / "run.json")
     assert "This run lists no work" in page_of(run).text("div", "alert")
-    (run / "run.json").write_text(
-        json.dumps(
-            {
-                "format": 1,
-                "config": {"training": {"epochs": "many", "learning_rate": [1]}},
-                "units": [3, {"key": 5}],
-                "classes": None,
-                "notes": {"a": 1},
-                "machine": 3,
-            }
-        )
-    )
-    assert [e["attrs"]["id"] for e in page_of(run).all("section")] == SECTIONS
+    (run / "run.json").write_text('{"format": 1}')
+    assert "This run lists no work" in page_of(run).text("div", "alert")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def _plain_name(name: str) -> str:
 UnitKey = Annotated[str, Field(max_length=200), AfterValidator(_plain_name)]
 #: Clips, epochs, pixels: more than anybody has, and small enough to reckon with.
 Count = Annotated[int, Field(ge=0, le=10**8)]
+#: A rate, a loss, a time: no number of 32 bits is larger.
+Amount = Annotated[float, Field(ge=0, le=3.5e38)]
 #: A random seed, as it fits into a column of 64-bit numbers.
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 #: A share from 0 to 1, but for the dust of rounding, or ``None`` where there is none.
@@ -140,7 +142,7 @@ class TrainingPart(OpenRecord):
     """
 
     optimizer: str | None = None
-    learning_rate: float | None = None
+    learning_rate: Amount | None = None
     batch_size: Count | None = None
     epochs: Count | None = None
 
@@ -472,7 +474,7 @@ class ClipRow(Row):
     subject: str = ""
     clip: str
     emotion: str = ""
-    fps: float | None = None
+    fps: Amount | None = None
 
 
 class SkippedRow(Row):

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from fleeting.files import write_text
 from fleeting.records.base import RecordError, read_regular
 from fleeting.records.open import OpenRecord, WasDict
-from fleeting.records.run import Count, Seed, Share, UnitKey
+from fleeting.records.run import Amount, Count, Seed, Share, UnitKey
 from fleeting.records.tables import Row, format_table, read_table, write_table
 
 __all__ = [
@@ -137,7 +137,7 @@ class UnitRecord(WasDict):
     device: str | None = None
     steps: str | None = None
     kernels: str | None = None
-    seconds: Annotated[float, Field(ge=0, le=1e10)] | None = None
+    seconds: Amount | None = None
     finished: str = ""
     predictions_sha256: str | None = None
 
@@ -258,13 +258,13 @@ class HistoryRow(Row):
     remedy: ClassVar[str] = _AGAIN
 
     epoch: Count
-    loss: float | None = None
+    loss: Amount | None = None
     accuracy: Share = None
-    val_loss: float | None = None
+    val_loss: Amount | None = None
     val_accuracy: Share = None
     dead_fraction: Share = None
-    learning_rate: float | None = None
-    seconds: float | None = None
+    learning_rate: Amount | None = None
+    seconds: Amount | None = None
 
     @classmethod
     def write_all(cls, path: str | os.PathLike[str], rows: Sequence[Self]) -> None:

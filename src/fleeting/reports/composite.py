@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fleeting.records import Scores
 from fleeting.reports import wording
-from fleeting.reports.reading import as_dict, as_list, as_number
 
 if TYPE_CHECKING:
     from fleeting.reports.folder import Prediction, RunData
@@ -20,17 +20,16 @@ _PUBLISHED_UNDER = "cde"
 
 
 def composite_part(run: RunData, predictions: Sequence[Prediction]) -> dict[str, Any] | None:
-    """Rows for the whole and for each data set, and what the page says below; ``None`` with fewer than two data sets.
+    """Give rows for the whole and for each data set, and what the page says below; ``None`` with fewer than two data sets.
 
     Runs of earlier versions have no intervals, people and means over folds by data set; their cells stay empty.
     """
-    pooled = as_dict(run.summary.get("pooled"))
-    found = {str(name): as_dict(scores) for name, scores in as_dict(pooled.get("by_dataset")).items()}
-    if len(found) < 2:
+    pooled = run.summary.pooled
+    if len(pooled.by_dataset) < 2:
         return None
     published = _published(run)
     rows = [_row("All", pooled, predictions, published.get("full", []))]
-    for name, scores in sorted(found.items()):
+    for name, scores in sorted(pooled.by_dataset.items()):
         own = [one for one in predictions if one.dataset == name]
         rows.append(_row(name, scores, own, published.get(name, [])))
     sources = dict.fromkeys(figure["source"] for row in rows for figure in row["published"] if figure["source"])
@@ -38,13 +37,13 @@ def composite_part(run: RunData, predictions: Sequence[Prediction]) -> dict[str,
         "rows": rows,
         "published": any(row["published"] for row in rows),
         "sources": list(sources),
-        "fold_means": any(math.isfinite(as_number(row["scores"].get("uf1_fold_mean"))) for row in rows),
-        "log": str(as_dict(run.summary.get("challenge_log")).get("file") or ""),
+        "fold_means": any(row["scores"].uf1_fold_mean is not None for row in rows),
+        "log": run.summary.challenge_log.file,
     }
 
 
 def _row(
-    title: str, scores: dict[str, Any], predictions: Sequence[Prediction], published: list[dict[str, Any]]
+    title: str, scores: Scores, predictions: Sequence[Prediction], published: list[dict[str, Any]]
 ) -> dict[str, Any]:
     shown = Counter(one.label for one in predictions)
     return {
@@ -58,16 +57,13 @@ def _row(
 
 
 def _published(run: RunData) -> dict[str, list[dict[str, Any]]]:
-    """What ``run.json`` says that papers report of the model, by part of the composite (``full`` is all of it)."""
-    if as_dict(run.config.get("protocol")).get("name") != _PUBLISHED_UNDER:
+    """Figures that papers report of the model, by part of the composite (``full`` is all of it)."""
+    if run.config.protocol.name != _PUBLISHED_UNDER:
         return {}
     parts: dict[str, list[dict[str, Any]]] = {}
-    for item in map(as_dict, as_list(as_dict(run.config.get("model")).get("published"))):
-        figures = {name: as_number(item.get(name)) for name in ("uf1", "uar")}
-        if any(map(math.isfinite, figures.values())):
-            source = str(item.get("source") or "")
-            told = " / ".join(wording.figure(value, 3) for value in figures.values())
-            parts.setdefault(str(item.get("data")), []).append(
-                {**figures, "source": f"{told}: {source}" if source else ""}
-            )
+    for item in run.config.model.published:
+        if item.uf1 is not None or item.uar is not None:
+            told = f"{wording.figure(item.uf1, 3)} / {wording.figure(item.uar, 3)}"
+            source = f"{told}: {item.source}" if item.source else ""
+            parts.setdefault(item.data, []).append({"uf1": item.uf1, "uar": item.uar, "source": source})
     return parts

@@ -9,9 +9,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fleeting.reports.reading import FolderReader, as_dict, as_int, as_list, as_number, read_head
+from fleeting.records import (
+    ChoicePart,
+    ClipRow,
+    HistoryRow,
+    ListedUnit,
+    PredictionRow,
+    RecordError,
+    ResultRow,
+    RunConfig,
+    RunHead,
+    SampleRow,
+    SkippedRow,
+    Summary,
+    UnitRecord,
+    read_predictions,
+    read_regular,
+)
+from fleeting.reports.reading import FolderReader, NotARunError, read_head
 
 if TYPE_CHECKING:
     import os
@@ -35,32 +52,73 @@ class Prediction:
     answer: str
     confidence: float
 
+    @classmethod
+    def of_row(cls, unit: ListedUnit, row: PredictionRow) -> Prediction:
+        """Take a row of a unit's predictions."""
+        confidence = row.probabilities.get(row.prediction, math.nan)
+        return cls(unit.fold, unit.seed, row.dataset, row.subject, row.clip, row.label, row.prediction, confidence)
+
     @property
     def right(self) -> bool:
-        """Whether the answer is the label."""
+        """True if the answer is the label."""
         return self.label == self.answer
 
 
 @dataclass(frozen=True)
 class UnitData:
-    """One fold with one seed. Everything but the first five is empty until the unit is finished."""
+    """One fold with one seed.
 
-    key: str
-    fold: int
-    seed: int
-    n_train: int | None
-    n_test: int | None
-    finished: bool = False
-    collapsed: bool = False
-    reasons: tuple[str, ...] = ()
-    collapse_epoch: int | None = None
-    majority_class: str = ""
-    majority_accuracy: float = math.nan
-    seconds: float = math.nan
-    shared_subjects: tuple[str, ...] = ()
-    selection: dict[str, Any] = field(default_factory=dict)
+    Attributes
+    ----------
+    listed : ListedUnit
+        The unit as ``run.json`` lists it.
+    done : UnitRecord or None
+        Its record, once it is finished.
+    predictions : tuple of Prediction
+        Its answers.
+    history : tuple of HistoryRow
+        Its epochs.
+    """
+
+    listed: ListedUnit
+    done: UnitRecord | None = None
     predictions: tuple[Prediction, ...] = ()
-    history: tuple[dict[str, float], ...] = ()
+    history: tuple[HistoryRow, ...] = ()
+
+    @property
+    def fold(self) -> int:
+        """Number of the fold, from 0."""
+        return self.listed.fold
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+        return self.listed.seed
+
+    @property
+    def finished(self) -> bool:
+        """True if it is finished and its predictions are those that it made."""
+        return self.done is not None
+
+    @property
+    def collapsed(self) -> bool:
+        """True if it is finished and stopped learning."""
+        return self.done is not None and self.done.collapse.collapsed
+
+    @property
+    def seconds(self) -> float:
+        """Time that the training took; NaN if it is not known."""
+        return math.nan if self.done is None or self.done.seconds is None else self.done.seconds
+
+    @property
+    def selection(self) -> ChoicePart:
+        """Choices that were made for it."""
+        return ChoicePart() if self.done is None else self.done.selection
+
+    @property
+    def shared_subjects(self) -> tuple[str, ...]:
+        """People on both sides of the fold."""
+        return () if self.done is None else tuple(sorted({*self.done.train_subjects} & {*self.done.test_subjects}))
 
 
 @dataclass(frozen=True)
@@ -69,32 +127,43 @@ class Sample:
 
     mime: str
     content: bytes
-    dataset: str
-    subject: str
-    clip: str
-    emotion: str
-    caption: str
+    row: SampleRow
 
 
 @dataclass(frozen=True)
 class RunData:
-    """What a run folder holds, in plain values."""
+    """Everything that a run folder holds.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The folder.
+    head : RunHead
+        Its ``run.json``.
+    units : list of UnitData
+        All units, finished or not.
+    clips, skipped, samples, results : list
+        Rows of the tables.
+    summary : Summary
+        Its ``summary.json``; an empty one if there is none.
+    problems : list of str
+        Sentences on what could not be read.
+    """
 
     path: Path
-    run: dict[str, Any]
-    classes: list[str]
+    head: RunHead
     units: list[UnitData]
-    clips: list[dict[str, str]]
-    skipped: list[dict[str, str]]
+    clips: list[ClipRow]
+    skipped: list[SkippedRow]
     samples: list[Sample]
-    results: list[dict[str, str]]
-    summary: dict[str, Any]
+    results: list[ResultRow]
+    summary: Summary
     problems: list[str] = field(default_factory=list)
 
     @property
-    def config(self) -> dict[str, Any]:
-        """What was asked for."""
-        return as_dict(self.run.get("config"))
+    def config(self) -> RunConfig:
+        """The configuration that was asked for."""
+        return self.head.config
 
 
 def read_run(folder: str | os.PathLike[str]) -> RunData:
@@ -108,23 +177,25 @@ def read_run(folder: str | os.PathLike[str]) -> RunData:
     Raises
     ------
     NotARunError
-        If there is no ``run.json``, or it is damaged or of another format.
+        If there is no ``run.json``, or it is damaged or of another format; names the field.
     """
     path = Path(folder)
-    run = read_head(path, "run.json")
+    try:
+        head = RunHead.parse(read_head(path, "run.json"), path / "run.json")
+    except RecordError as error:
+        raise NotARunError(str(error)) from error
     problems: list[str] = []
     reader = _RunReader(path, problems)
-    summary = as_dict(reader.json("summary.json", optional=True))
+    summary = reader.record("summary.json", Summary, optional=True)
     return RunData(
         path=path,
-        run=run,
-        classes=[str(name) for name in as_list(run.get("classes"))],
-        units=[reader.unit(as_dict(unit)) for unit in as_list(run.get("units"))],
-        clips=reader.table("clips.csv", ["dataset", "subject", "clip", "emotion"]),
-        skipped=reader.table("skipped.csv", ["dataset", "subject", "clip", "reason"]),
+        head=head,
+        units=[reader.unit(unit) for unit in head.units],
+        clips=reader.rows("clips.csv", ClipRow),
+        skipped=reader.rows("skipped.csv", SkippedRow),
         samples=reader.samples(),
-        results=reader.table("results.csv", ["scope", "accuracy"], optional=True),
-        summary=summary,
+        results=reader.rows("results.csv", ResultRow, optional=True),
+        summary=summary or Summary(),
         problems=problems,
     )
 
@@ -132,73 +203,39 @@ def read_run(folder: str | os.PathLike[str]) -> RunData:
 class _RunReader(FolderReader):
     """Reads the parts of a run."""
 
-    def unit(self, listed: dict[str, Any]) -> UnitData:
-        key = str(listed.get("key", ""))
-        fold, seed = as_int(listed.get("fold")) or 0, as_int(listed.get("seed")) or 0
-        n_train, n_test = as_int(listed.get("n_train")), as_int(listed.get("n_test"))
-        if not key or Path(key).name != key or key in (".", ".."):
-            self.problems.append(f"run.json lists a unit with the impossible key {key!r}.")
-            return UnitData(key, fold, seed, n_train, n_test)
-        done = as_dict(self.json(f"units/{key}/unit.json", optional=True))
-        if done.get("key") != key:
-            return UnitData(key, fold, seed, n_train, n_test)
-        collapse, majority = as_dict(done.get("collapse")), as_dict(done.get("majority"))
-        trained = {str(name) for name in as_list(done.get("train_subjects"))}
-        tested = {str(name) for name in as_list(done.get("test_subjects"))}
+    def unit(self, listed: ListedUnit) -> UnitData:
+        place = f"units/{listed.key}"
+        done = self.record(f"{place}/unit.json", UnitRecord, optional=True)
+        if done is None or done.key != listed.key:
+            return UnitData(listed)
+        try:
+            rows = read_predictions(self.path / place / "predictions.csv", done)
+        except RecordError as error:
+            # Its scores are not to be believed, and the same command trains it again.
+            self.say(error)
+            return UnitData(listed)
         return UnitData(
-            key,
-            fold,
-            seed,
-            n_train,
-            n_test,
-            finished=True,
-            collapsed=collapse.get("collapsed") is True,
-            reasons=tuple(str(reason) for reason in as_list(collapse.get("reasons"))),
-            collapse_epoch=as_int(collapse.get("epoch")),
-            majority_class=str(majority.get("class", "")),
-            majority_accuracy=as_number(majority.get("accuracy")),
-            seconds=as_number(done.get("seconds")),
-            shared_subjects=tuple(sorted(trained & tested)),
-            selection=as_dict(done.get("selection")),
-            predictions=tuple(self._predictions(key, fold, seed)),
-            history=tuple(
-                {name: as_number(value) for name, value in row.items()}
-                for row in self.table(f"units/{key}/history.csv", ["epoch"])
-            ),
+            listed,
+            done,
+            predictions=tuple(Prediction.of_row(listed, row) for row in rows),
+            history=tuple(self.rows(f"{place}/history.csv", HistoryRow)),
         )
 
-    def _predictions(self, key: str, fold: int, seed: int) -> list[Prediction]:
-        required = ["dataset", "subject", "clip", "label", "prediction"]
-        rows = self.table(f"units/{key}/predictions.csv", required)
-        found = []
-        for row in rows:
-            dataset, subject, clip, label, answer = (row[name] for name in required)
-            confidence = as_number(row.get(f"p_{answer}"))
-            found.append(Prediction(fold, seed, dataset, subject, clip, label, answer, confidence))
-        return found
-
     def samples(self) -> list[Sample]:
-        if not (self.path / "samples" / "samples.csv").exists():
-            return []
         found = []
-        for row in self.table("samples/samples.csv", ["file"]):
-            name = row["file"]
-            file = self.path / "samples" / name
+        for row in self.rows("samples/samples.csv", SampleRow, optional=True):
             # The page embeds what it is told to: only plain names of real pictures in the folder itself.
-            if not name or Path(name).name != name or "\\" in name:
-                self.problems.append(f"samples/samples.csv names {name!r}, which is not a file of its folder.")
+            if Path(row.file).name != row.file or "\\" in row.file:
+                self.problems.append(f"samples/samples.csv names {row.file!r}, which is not a file of its folder.")
                 continue
             try:
-                too_big = file.stat().st_size > _MAX_IMAGE_BYTES
-                content = b"" if too_big else file.read_bytes()
-            except OSError as error:
-                self.problems.append(f"samples/{name} cannot be read ({error.strerror or error}).")
+                content = read_regular(self.path / "samples" / row.file, most=_MAX_IMAGE_BYTES)
+            except RecordError as error:
+                self.say(error)
                 continue
             mime = "image/png" if content.startswith(_PNG) else "image/jpeg" if content.startswith(_JPEG) else ""
             if not mime:
-                what = "larger than 4 MB" if too_big else "neither PNG nor JPEG"
-                self.problems.append(f"samples/{name} is {what} and left out.")
+                self.problems.append(f"samples/{row.file} is neither PNG nor JPEG and left out.")
                 continue
-            said = {key: row.get(key) or "" for key in ("dataset", "subject", "clip", "emotion", "caption")}
-            found.append(Sample(mime, content, **said))
+            found.append(Sample(mime, content, row))
         return found

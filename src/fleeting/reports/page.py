@@ -6,10 +6,12 @@ import base64
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fleeting.files import write_text
+from fleeting.records import ResultRow, RunConfig
 from fleeting.reports import wording
 from fleeting.reports.analysis_folder import AnalysisData, is_analysis, read_analysis
 from fleeting.reports.analysis_page import analysis_context
@@ -17,7 +19,6 @@ from fleeting.reports.charts import Reference, Series, line_chart
 from fleeting.reports.choices import choice_sentences
 from fleeting.reports.composite import composite_part
 from fleeting.reports.folder import Prediction, RunData, UnitData, read_run
-from fleeting.reports.reading import as_dict, as_list, as_number
 from fleeting.reports.study_folder import StudyData, is_study, read_study
 from fleeting.reports.study_page import study_context
 from fleeting.reports.templating import fill
@@ -81,13 +82,13 @@ def render_analysis(folder: str | os.PathLike[str]) -> Path:
 
 
 def render_html(found: RunData | StudyData | AnalysisData) -> str:
-    """The page as text; the same files give the same page.
+    """Give the page as text; the same files give the same page.
 
     Parameters
     ----------
     found : RunData or StudyData or AnalysisData
-        What :func:`~fleeting.reports.read_run`, :func:`~fleeting.reports.read_study` or
-        :func:`~fleeting.reports.read_analysis` found.
+        The content of a folder, from :func:`~fleeting.reports.read_run`, :func:`~fleeting.reports.read_study` or
+        :func:`~fleeting.reports.read_analysis`.
     """
     if isinstance(found, AnalysisData):
         return fill("analysis.html.j2", analysis_context(found), styles=["analysis.css"], scripts=["timeline.js"])
@@ -97,40 +98,37 @@ def render_html(found: RunData | StudyData | AnalysisData) -> str:
 
 
 def _context(run: RunData) -> dict[str, Any]:
-    config = run.config
-    pooled = next((row for row in run.results if row["scope"] == "pooled"), {})
-    mean = next((row for row in run.results if row["scope"] == "mean"), {})
+    head, config = run.head, run.config
+    pooled, mean = (next((row for row in run.results if row.scope == scope), None) for scope in ("pooled", "mean"))
     finished = [unit for unit in run.units if unit.finished]
     predictions = [prediction for unit in finished for prediction in unit.predictions]
     right = sum(prediction.right for prediction in predictions)
     classes = _class_names(run)
-    model = as_dict(config.get("model"))
     return {
         "run": run,
-        "name": str(run.run.get("name") or run.path.name),
-        "created": wording.moment(run.run.get("created")),
+        "name": head.name or run.path.name,
+        "created": wording.moment(head.created),
         "outcome": wording.outcome(run, right, len(predictions), pooled) if predictions else [],
-        "banners": _banners(run, finished, len(predictions)),
+        "banners": _banners(run, finished),
         "independent": wording.independent(run),
-        "protocol": as_dict(config.get("protocol")),
+        "protocol": config.protocol.to_json(),
         "protocol_sentence": wording.protocol_sentence(run),
         "noun": wording.split_noun(run),
-        "model": model,
-        "model_title": wording.model_title(str(model.get("name", ""))),
-        "model_shape": as_dict(model.get("shape")),
-        "recipe": as_dict(config.get("recipe")),
-        "recipe_hash": config.get("recipe_hash"),
-        "recipe_sentence": wording.recipe_sentence(as_dict(config.get("recipe"))),
-        "training": as_dict(config.get("training")),
-        "training_sentence": _training_sentence(config),
-        "data": [str(item) for item in as_list(config.get("data"))],
-        "seeds": as_list(config.get("seeds")),
-        "device": config.get("device"),
-        "versions": as_dict(run.run.get("versions")),
-        "machine": as_dict(run.run.get("machine")),
+        "model": config.model,
+        "model_title": wording.model_title(config.model.name),
+        "recipe": config.recipe.to_json(),
+        "recipe_name": config.recipe.name or "not recorded",
+        "recipe_hash": config.recipe_hash,
+        "recipe_sentence": wording.recipe_sentence(config.recipe),
+        "training": config.training.to_json(),
+        "training_sentence": wording.training_sentence(config),
+        "data": config.data,
+        "seeds": config.seeds,
+        "device": config.device,
+        "versions": head.versions,
+        "machine": head.machine,
         "classes": classes,
         "counts": _class_counts(run, classes),
-        "skip_reasons": Counter(row["reason"] for row in run.skipped).most_common(),
         "pooled": pooled,
         "mean": mean,
         "rows": _fold_rows(run),
@@ -141,11 +139,11 @@ def _context(run: RunData) -> dict[str, Any]:
         "choices": choice_sentences(run),
         "fold_mean_words": _FOLD_MEANS.format(noun=wording.split_noun(run)),
         "composite": composite_part(run, predictions),
-        "no_width": any(pooled.get(f"{m}_low") and pooled[f"{m}_low"] == pooled.get(f"{m}_high") for m in _METRICS),
-        "confusion": _confusion(run, classes, predictions),
+        "no_width": pooled is not None and _without_width(pooled),
+        "confusion": _confusion(classes, predictions),
         "learning": _learning(run, finished),
         "samples": [
-            {"sample": one, "uri": f"data:{one.mime};base64,{base64.b64encode(one.content).decode('ascii')}"}
+            {"sample": one.row, "uri": f"data:{one.mime};base64,{base64.b64encode(one.content).decode('ascii')}"}
             for one in run.samples
         ],
         "predictions": predictions,
@@ -155,151 +153,165 @@ def _context(run: RunData) -> dict[str, Any]:
     }
 
 
-def _synthetic(config: dict[str, Any]) -> list[bool]:
-    """Of each data set, whether its people do not exist; runs of earlier versions know by the kind alone."""
-    kinds = [str(spec).startswith("synthetic") for spec in as_list(config.get("data"))]
-    known = [bool(one) for one in as_list(config.get("synthetic"))]
-    return known if len(known) == len(kinds) else kinds
+def _without_width(row: ResultRow) -> bool:
+    ends = [(getattr(row, f"{name}_low"), getattr(row, f"{name}_high")) for name in _METRICS]
+    return any(low is not None and low == high for low, high in ends)
+
+
+def _synthetic(config: RunConfig) -> list[bool]:
+    """For each data set, whether its people do not exist; runs of earlier versions know by the kind alone."""
+    if len(config.synthetic) == len(config.data):
+        return list(config.synthetic)
+    return [spec.startswith("synthetic") for spec in config.data]
 
 
 def _class_names(run: RunData) -> list[str]:
-    seen = {row["emotion"] for row in run.clips if row["emotion"]}
+    seen = {row.emotion for row in run.clips if row.emotion}
     for unit in run.units:
         seen |= {name for one in unit.predictions for name in (one.label, one.answer)}
-    return [*run.classes, *sorted(seen - set(run.classes))]
+    return [*run.head.classes, *sorted(seen - set(run.head.classes))]
 
 
 def _fold_name(unit: UnitData, many_seeds: bool, noun: str) -> str:
     return f"{noun} {unit.fold + 1}" + (f", seed {unit.seed}" if many_seeds else "")
 
 
-def _banners(run: RunData, finished: Sequence[UnitData], n_predictions: int) -> list[dict[str, Any]]:
-    """What a reader must see before any number: kind (``alert`` or ``caution``), title, sentences."""
+@dataclass(frozen=True)
+class Banner:
+    """A notice that stands before any number.
+
+    Attributes
+    ----------
+    kind : {"alert", "caution"}
+        ``"alert"`` if figures must not be taken as they are, else ``"caution"``.
+    title : str
+        Its heading.
+    text : tuple of str
+        Its sentences.
+    """
+
+    kind: Literal["alert", "caution"]
+    title: str
+    text: tuple[str, ...]
+
+
+def _banners(run: RunData, finished: Sequence[UnitData]) -> list[Banner]:
+    """All that a reader must see before any number."""
+    banners = [*_unfinished(run, finished), *_collapsed(run, finished), *_leaks(run, finished)]
+    if run.problems:
+        banners.append(Banner("caution", "Parts of the run folder could not be read", tuple(run.problems)))
+    return banners
+
+
+def _unfinished(run: RunData, finished: Sequence[UnitData]) -> list[Banner]:
     many = len({unit.seed for unit in run.units}) > 1
-    banners: list[dict[str, Any]] = []
-
-    def add(kind: str, title: str, *text: str) -> None:
-        banners.append({"kind": kind, "title": title, "text": text})
-
+    banners: list[Banner] = []
     split = wording.split_noun(run)
     missing = [_fold_name(unit, many, split) for unit in run.units if not unit.finished]
     noun = "training run" if many else split
     again = "Run the same evaluate command again to finish; what is finished is kept."
     if not finished:
         title = "Nothing is finished yet" if run.units else "This run lists no work"
-        add("alert", title, f"{wording.plural(len(run.units), noun)} planned, none finished. {again}")
+        text = f"{wording.plural(len(run.units), noun)} planned, none finished. {again}"
+        banners.append(Banner("alert", title, (text,)))
     elif missing:
         text = f"{len(missing)} of {len(run.units)} {noun}s are missing: {wording.listed(missing)}."
-        add("alert", "A partial result", f"{text} Every figure below leaves them out.", again)
+        banners.append(Banner("alert", "A partial result", (f"{text} Every figure below leaves them out.", again)))
     if finished and not run.results:
         text = "results.csv is not there or cannot be read; `fleeting report RUN --partial` scores what is finished."
-        add("caution", "Not scored", text)
-    scored = run.summary.get("finished")
-    if run.results and isinstance(scored, int) and scored != len(finished):
+        banners.append(Banner("caution", "Not scored", (text,)))
+    scored = run.summary.finished
+    if run.results and scored is not None and scored != len(finished):
         text = f"The scores are of {wording.plural(scored, f'finished {noun}')}, and {len(finished)} are finished now"
-        add("caution", "Scores are out of date", f"{text}; `fleeting report RUN` scores them again.")
-    collapsed = [unit for unit in finished if unit.collapsed]
-    if collapsed:
-        add(
-            "alert",
-            f"{len(collapsed)} of {wording.plural(len(finished), 'training run')} collapsed",
-            "A collapsed network has stopped learning and answers nearly the same whatever it is shown, so its "
-            "accuracy is that of always saying one class.",
-            *(f"{_fold_name(unit, many, split).capitalize()}: {_collapse_reason(unit)}" for unit in collapsed),
-        )
-    shared = [unit for unit in finished if unit.shared_subjects]
-    if shared and wording.independent(run):
-        where = wording.listed([_fold_name(unit, many, split) for unit in shared])
-        who = wording.listed(list(shared[0].shared_subjects[:5]))
-        add(
-            "alert",
-            "Subjects leak into training",
-            f"The protocol promises to keep people apart, but in {where} people are in training and in test ({who}). "
-            "Do not use these figures.",
-        )
-    if run.problems:
-        add("caution", "Parts of the run folder could not be read", *run.problems)
+        text += "; `fleeting report RUN` scores them again."
+        banners.append(Banner("caution", "Scores are out of date", (text,)))
     return banners
 
 
+def _collapsed(run: RunData, finished: Sequence[UnitData]) -> list[Banner]:
+    collapsed = [unit for unit in finished if unit.collapsed]
+    if not collapsed:
+        return []
+    many, split = len({unit.seed for unit in run.units}) > 1, wording.split_noun(run)
+    return [
+        Banner(
+            "alert",
+            f"{len(collapsed)} of {wording.plural(len(finished), 'training run')} collapsed",
+            (
+                "A collapsed network has stopped learning and answers nearly the same whatever it is shown, so its "
+                "accuracy is that of always saying one class.",
+                *(f"{_fold_name(unit, many, split).capitalize()}: {_collapse_reason(unit)}" for unit in collapsed),
+            ),
+        )
+    ]
+
+
+def _leaks(run: RunData, finished: Sequence[UnitData]) -> list[Banner]:
+    shared = [unit for unit in finished if unit.shared_subjects]
+    if not shared or not wording.independent(run):
+        return []
+    many, split = len({unit.seed for unit in run.units}) > 1, wording.split_noun(run)
+    where = wording.listed([_fold_name(unit, many, split) for unit in shared])
+    who = wording.listed(list(shared[0].shared_subjects[:5]))
+    text = (
+        f"The protocol promises to keep people apart, but in {where} people are in training and in test ({who}). "
+        "Do not use these figures."
+    )
+    return [Banner("alert", "Subjects leak into training", (text,))]
+
+
 def _collapse_reason(unit: UnitData) -> str:
-    when = f" (noticed in epoch {unit.collapse_epoch})" if unit.collapse_epoch is not None else ""
-    return (("; ".join(unit.reasons) or "it stopped learning") + when).rstrip(".") + "."
+    assert unit.done is not None
+    collapse = unit.done.collapse
+    when = f" (noticed in epoch {collapse.epoch})" if collapse.epoch is not None else ""
+    return (collapse.told + when).rstrip(".") + "."
 
 
 def _notes(run: RunData) -> list[str]:
-    notes = [str(note) for note in as_list(run.run.get("notes"))]
-    # Collapsed runs have a banner of their own.
-    warnings = [str(text) for text in as_list(run.summary.get("warnings")) if " collapsed" not in str(text)]
-    return list(dict.fromkeys(notes + warnings))
-
-
-def _training_sentence(config: dict[str, Any]) -> str:
-    training, seeds = as_dict(config.get("training")), as_list(config.get("seeds"))
-    parts = []
-    if training.get("optimizer") == "none":
-        parts.append("fitted at once, without epochs")
-    elif training.get("optimizer"):
-        parts.append(
-            str(training["optimizer"]).upper() if training["optimizer"] == "sgd" else str(training["optimizer"])
-        )
-    if training.get("learning_rate"):
-        parts.append(f"learning rate {wording.value(training['learning_rate'])}")
-    if training.get("batch_size"):
-        parts.append(f"batches of {wording.value(training['batch_size'])}")
-    if training.get("epochs"):
-        epochs = f"{wording.value(training['epochs'])} epoch{'s' * (training['epochs'] != 1)}"
-        stopped = as_dict(config.get("selection")).get("epochs") is True
-        parts.append(f"at most {epochs}" if stopped else f"{epochs}, weights of the last one")
-    if seeds:
-        parts.append(("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)))
-    return "; ".join(parts)
+    # Collapsed trainings have a banner of their own.
+    warnings = [notice.text for notice in run.summary.notices if notice.kind != "collapsed"]
+    return list(dict.fromkeys([*run.head.notes, *warnings]))
 
 
 def _class_counts(run: RunData, classes: list[str]) -> dict[str, Any]:
     """Clips by data set and class, and people by data set."""
-    datasets = sorted({row["dataset"] for row in run.clips})
+    datasets = sorted({row.dataset for row in run.clips})
     rows = []
     for dataset in datasets:
-        own = [row for row in run.clips if row["dataset"] == dataset]
-        counts = Counter(row["emotion"] for row in own)
+        own = [row for row in run.clips if row.dataset == dataset]
+        counts = Counter(row.emotion for row in own)
         rows.append(
             {
                 "dataset": dataset,
                 "counts": [counts[name] for name in classes],
                 "clips": len(own),
-                "subjects": len({row["subject"] for row in own}),
-                "skipped": sum(row["dataset"] == dataset for row in run.skipped),
-                "fps": _range([as_number(row.get("fps")) for row in own]),
+                "subjects": len({row.subject for row in own}),
+                "skipped": sum(row.dataset == dataset for row in run.skipped),
+                "fps": _range([row.fps for row in own if row.fps is not None]),
             }
         )
-    total = Counter(row["emotion"] for row in run.clips)
+    total = Counter(row.emotion for row in run.clips)
     return {
         "rows": rows,
         "total": [total[name] for name in classes],
         "share": [total[name] / max(1, len(run.clips)) for name in classes],
         "clips": len(run.clips),
-        "subjects": len({(row["dataset"], row["subject"]) for row in run.clips}),
+        "subjects": len({(row.dataset, row.subject) for row in run.clips}),
     }
 
 
 def _range(values: Sequence[float]) -> str:
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
+    if not values:
         return wording.NONE
-    return f"{min(known):g}" + (f"–{max(known):g}" if max(known) > min(known) else "")
+    return f"{min(values):g}" + (f"–{max(values):g}" if max(values) > min(values) else "")
 
 
 def _fold_rows(run: RunData) -> list[dict[str, Any]]:
-    scores = {
-        (int(as_number(row["fold"])), int(as_number(row["seed"]))): row
-        for row in run.results
-        if row["scope"] == "fold" and all(math.isfinite(as_number(row.get(name))) for name in ("fold", "seed"))
-    }
-    return [{"unit": unit, "score": scores.get((unit.fold, unit.seed), {})} for unit in run.units]
+    scores = {(row.fold, row.seed): row for row in run.results if row.scope == "fold"}
+    return [{"unit": unit, "score": scores.get((unit.fold, unit.seed))} for unit in run.units]
 
 
-def _confusion(run: RunData, classes: list[str], predictions: Sequence[Prediction]) -> dict[str, Any] | None:
+def _confusion(classes: list[str], predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     """Counted from the predictions that the page lists, so that the two cannot disagree."""
     if not predictions:
         return None
@@ -320,7 +332,7 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
     if not units:
         return None
     many = len({unit.seed for unit in run.units}) > 1
-    shares = [count / len(run.clips) for count in Counter(row["emotion"] for row in run.clips).values()]
+    shares = [count / len(run.clips) for count in Counter(row.emotion for row in run.clips).values()]
     entropy = -sum(share * math.log(share) for share in shares) if shares else math.nan
     majority = max(shares, default=math.nan)
     by_loss = Reference("knowing only how common classes are", entropy)
@@ -354,8 +366,8 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
         series = [
             Series(
                 legend[index]["name"],
-                [row["epoch"] for row in unit.history],
-                [row.get(column, math.nan) for row in unit.history],
+                [float(row.epoch) for row in unit.history],
+                [_number(getattr(row, column)) for row in unit.history],
                 legend[index]["style"],
             )
             for index, unit in enumerate(units)
@@ -373,6 +385,10 @@ def _learning(run: RunData, finished: Sequence[UnitData]) -> dict[str, Any] | No
         if svg is not None:
             charts.append({"title": title, "svg": svg, "watched": column.startswith("val_")})
     return {"charts": charts, "legend": shown} if charts else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _style(index: int, unit: UnitData, n_units: int) -> str:

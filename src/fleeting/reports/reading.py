@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fleeting.errors import FleetingError
+from fleeting.records import Record, RecordError, Row, read_json
 
 __all__ = ["FolderReader", "NotARunError", "as_dict", "as_int", "as_list", "as_number", "read_head"]
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T", bound=Row)
 
 FORMAT = 1
 _WROTE = {
@@ -58,11 +63,12 @@ def read_head(path: Path, name: str) -> dict[str, Any]:
     NotARunError
         If it is not there, cannot be read or is of another format.
     """
-    if not path.is_dir():
-        found = "is a file" if path.is_file() else "does not exist"
+    # Of odd paths, such as one that is too long, os.path says that there is nothing; pathlib raises.
+    if not os.path.isdir(path):  # noqa: PTH112
+        found = "is a file" if os.path.exists(path) else "does not exist"  # noqa: PTH110
         raise NotARunError(f"{path} {found}; expected the run folder that `{_WROTE[name]}` wrote")
     file = path / name
-    if not file.exists():
+    if not os.path.lexists(file):
         inside = sorted(item.name for item in path.iterdir())
         found = ", ".join(inside[:5]) + (" …" if len(inside) > 5 else "") if inside else "nothing"
         raise NotARunError(
@@ -70,16 +76,16 @@ def read_head(path: Path, name: str) -> dict[str, Any]:
             f"{', '.join(f'`{command}`' for command in _WROTE.values())} wrote"
         )
     try:
-        head = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        head = read_json(file)
+    except RecordError as error:
         raise NotARunError(
-            f"{file} cannot be read ({error}); expected JSON. Run the same again into a new folder"
+            f"{file} cannot be read ({error.found}); expected JSON. Run the same again into a new folder"
         ) from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         stated = head.get("format") if isinstance(head, dict) else type(head).__name__
         kind = file.stem
         raise NotARunError(
-            f"{file} states {kind} format {stated!r}; this version reads {FORMAT}: use the one that wrote it"
+            f"{file} states {kind} format {repr(stated)[:40]}; this version reads {FORMAT}: use the one that wrote it"
         )
     return head
 
@@ -103,7 +109,7 @@ class FolderReader:
         return None
 
     def json(self, name: str, optional: bool = False) -> Any:
-        """What a JSON file holds; ``None`` if it cannot be read."""
+        """Read the value of a JSON file; ``None`` if it cannot be read."""
         text = self.text(name, optional)
         if text is None:
             return None
@@ -138,3 +144,31 @@ class FolderReader:
                 f"{name} is damaged: {broken} of {broken + len(rows)} rows are not whole and left out."
             )
         return rows
+
+    def record(self, name: str, kind: type[R], *, optional: bool = False) -> R | None:
+        """Read the record that a file holds; ``None`` if it is absent or of another form."""
+        if not os.path.lexists(self.path / name):
+            if not optional:
+                self.problems.append(f"{name} is missing.")
+            return None
+        try:
+            return kind.read(self.path / name)
+        except RecordError as error:
+            self.say(error)
+            return None
+
+    def rows(self, name: str, kind: type[T], *, optional: bool = False) -> list[T]:
+        """Read the rows of a table; none if it is absent or any row is of another form."""
+        if not os.path.lexists(self.path / name):
+            if not optional:
+                self.problems.append(f"{name} is missing.")
+            return []
+        try:
+            return kind.read_all(self.path / name)
+        except RecordError as error:
+            self.say(error)
+            return []
+
+    def say(self, error: RecordError) -> None:
+        """Write down what is wrong with a file, by its name below the folder."""
+        self.problems.append(f"{str(error).removeprefix(f'{self.path}{os.sep}')}.")

@@ -7,12 +7,28 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fleeting.reports.reading import as_dict, as_number
+from fleeting.records import RecipePart, ResultRow, RunConfig
+from fleeting.reports.reading import as_number
 
 if TYPE_CHECKING:
     from fleeting.reports.folder import RunData
 
-__all__ = ["figure", "interval", "listed", "model_title", "moment", "plural", "recipe_sentence", "seconds", "value"]
+__all__ = [
+    "figure",
+    "independent",
+    "interval",
+    "listed",
+    "model_title",
+    "moment",
+    "outcome",
+    "plural",
+    "protocol_sentence",
+    "recipe_sentence",
+    "seconds",
+    "split_noun",
+    "training_sentence",
+    "value",
+]
 
 NONE = "–"
 
@@ -92,42 +108,60 @@ def value(item: Any) -> str:
     return str(item)
 
 
-def recipe_sentence(recipe: dict[str, Any]) -> str:
-    """What the network was shown, in one sentence, from the fields that all recipes have."""
-    if recipe.get("height") == 1:
-        return "It was given one row of features a clip."
+def recipe_sentence(recipe: RecipePart) -> str:
+    """Say in one sentence what the network was shown, from the fields that all recipes have."""
+    if recipe.height == 1:
+        return "It was given one row of features per clip."
     parts = []
-    if recipe.get("frames"):
-        parts.append(
-            plural(recipe["frames"], "frame") if isinstance(recipe["frames"], int) else f"{recipe['frames']} frames"
-        )
-    if recipe.get("height") and recipe.get("width"):
-        parts.append(f"of {recipe['height']}×{recipe['width']} pixels")
-    if recipe.get("color"):
-        parts.append(f"in {'grey' if recipe['color'] == 'grey' else 'colour'}")
+    if recipe.frames:
+        parts.append(plural(recipe.frames, "frame"))
+    if recipe.height and recipe.width:
+        parts.append(f"of {recipe.height}×{recipe.width} pixels")
+    if recipe.color:
+        parts.append(f"in {'grey' if recipe.color == 'grey' else 'colour'}")
     if not parts:
         return ""
     motion = {
         "none": ", as they are",
         "difference": ", each minus the onset frame, so that it sees change and not the face",
-    }.get(str(recipe.get("motion", "")), "")
+    }.get(recipe.motion or "", "")
     return f"The network was shown {' '.join(parts)}{motion}."
 
 
-def outcome(run: RunData, right: int, total: int, pooled: dict[str, Any]) -> list[str]:
-    """The result in plain sentences: what was reached, and what saying one word always would reach."""
-    model = model_title(str(as_dict(run.config.get("model")).get("name", "")))
+def training_sentence(config: RunConfig) -> str:
+    """Say in a few words how the network was trained."""
+    training = config.training
+    parts = []
+    if training.optimizer == "none":
+        parts.append("fitted at once, without epochs")
+    elif training.optimizer:
+        parts.append(training.optimizer.upper() if training.optimizer == "sgd" else training.optimizer)
+    if training.learning_rate:
+        parts.append(f"learning rate {value(training.learning_rate)}")
+    if training.batch_size:
+        parts.append(f"batches of {value(training.batch_size)}")
+    if training.epochs:
+        epochs = f"{value(training.epochs)} epoch{'s' * (training.epochs != 1)}"
+        parts.append(f"at most {epochs}" if config.selection.epochs else f"{epochs}, weights of the last one")
+    if config.seeds:
+        parts.append(("seed " if len(config.seeds) == 1 else "seeds ") + ", ".join(map(str, config.seeds)))
+    return "; ".join(parts)
+
+
+def outcome(run: RunData, right: int, total: int, pooled: ResultRow | None) -> list[str]:
+    """Give the result in plain sentences: what was reached, and what saying one word always would reach."""
+    model = model_title(run.config.model.name)
     seeds = len({unit.seed for unit in run.units if unit.finished})
     answers = [one for unit in run.units for one in unit.predictions]
     clips = len({(one.dataset, one.subject, one.clip) for one in answers})
     if total == clips:
         what = plural(total, "clip")
     elif total == clips * seeds:
-        what = f"{total:,} test answers ({seeds} seeds a clip)"
+        what = f"{total:,} test answers ({seeds} seeds per clip)"
     else:
         what = f"{total:,} test answers about {plural(clips, 'clip')}"
     whom = "of people it had not seen in training" if independent(run) else "of people partly known from training"
-    spread = interval(pooled.get("accuracy_low"), pooled.get("accuracy_high"))
+    spread = "" if pooled is None else interval(pooled.accuracy_low, pooled.accuracy_high)
     sentences = [
         f"{model} recognised {right:,} of {what} {whom}: accuracy {figure(right / total)}{' ' * bool(spread)}{spread}."
     ]
@@ -136,30 +170,29 @@ def outcome(run: RunData, right: int, total: int, pooled: dict[str, Any]) -> lis
         sentences.append(
             f"The other {plural(untested, 'clip')} of the data {'was' if untested == 1 else 'were'} not tested."
         )
-    majority = as_number(pooled.get("majority_accuracy"))
-    if math.isfinite(majority):
-        sentences.append(f"Always saying ‘{pooled.get('majority_class') or '?'}’ would give {figure(majority)}.")
-        low = as_number(pooled.get("accuracy_low"))
-        if low <= majority or (not math.isfinite(low) and right / total <= majority):
+    if pooled is not None and pooled.majority_accuracy is not None:
+        majority = pooled.majority_accuracy
+        sentences.append(f"Always saying ‘{pooled.majority_class or '?'}’ would give {figure(majority)}.")
+        low = right / total if pooled.accuracy_low is None else pooled.accuracy_low
+        if low <= majority:
             sentences.append("The one is not clearly better than the other: this is no evidence of recognition.")
     return sentences
 
 
 def split_noun(run: RunData) -> str:
-    """What the protocol calls one train/test split: ``fold`` or ``split``."""
-    return "split" if as_dict(run.config.get("protocol")).get("noun") == "split" else "fold"
+    """Name one train/test split as the protocol does: ``fold`` or ``split``."""
+    return "split" if run.config.protocol.noun == "split" else "fold"
 
 
 def protocol_sentence(run: RunData) -> str:
-    """How the clips were split, in a few words."""
-    protocol = as_dict(run.config.get("protocol"))
-    name = str(protocol.get("name") or "not recorded")
-    told = str(protocol.get("sentence") or "")
+    """Say in a few words how the clips were split."""
+    protocol = run.config.protocol
     whom = "no person in training and test" if independent(run) else "people mixed"
     splits = len({unit.fold for unit in run.units})
-    return f"{name}: {told or f'{plural(splits, split_noun(run))}, {whom}'}"
+    told = protocol.sentence or f"{plural(splits, split_noun(run))}, {whom}"
+    return f"{protocol.name or 'not recorded'}: {told}"
 
 
 def independent(run: RunData) -> bool:
-    """Whether the protocol promises that nobody is on both sides of a fold."""
-    return as_dict(run.config.get("protocol")).get("subject_independent") is True
+    """Tell whether the protocol promises that nobody is on both sides of a fold."""
+    return run.config.protocol.subject_independent
