@@ -100,10 +100,14 @@ def _announced() -> list[str]:
 def _resolve(text: str) -> tuple[str, str]:
     """What the environment variable holds for a plugin, and the name of its module."""
     path = Path(text).expanduser()
-    if _DOTTED.fullmatch(text) and path.suffix != ".py" and not path.exists():
+    if _DOTTED.fullmatch(text) and path.suffix != ".py" and not os.path.lexists(path):
         return text, text
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
+    try:
+        there, regular = path.exists(), path.is_file()
+    except OSError as exc:
+        raise PluginError(f"plugin {text}: {exc.strerror}; expected a Python file or a module's name") from exc
+    if not regular:
+        found = "a folder" if path.is_dir() else "neither a file nor a folder" if there else "no such file"
         raise PluginError(f"plugin {text}: {found}; expected a Python file or a module's name")
     if path.suffix != ".py":
         raise PluginError(f"plugin {text}: found a {path.suffix or 'nameless'} file; expected a Python file (.py)")

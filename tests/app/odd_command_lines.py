@@ -15,11 +15,11 @@ SET = ["--data", "synthetic:{set}"]
 SMALL = ["--recipe", "talluri2022,frames=9,height=32,width=32", "--epochs", "1", "--jobs", "1"]
 EVALUATE = ["evaluate", *SET, *SMALL, "--out", "{out}"]
 TRAIN = ["train", *SET, *SMALL, "--out", "{out}"]
-SWEEP = ["sweep", *SET, *SMALL[:2], "--out", "{out}"]
+SWEEP = ["sweep", *SET, *SMALL[:2], "--jobs", "1", "--out", "{out}"]
 SYNTH = ["synth", "{out}", "--jobs", "1"]
 LONGER = ["synth-long", "{out}", "--jobs", "1"]
 STUDY = ["study", "talluri2022", "--out", "{out}"]
-LEAKAGE = ["study", "leakage", *SET, "--out", "{out}"]
+LEAKAGE = ["study", "leakage", *SET, "--jobs", "1", "--out", "{out}"]
 ANALYZE = ["analyze", "{clip}", "--out", "{out}"]
 SPOT = ["spot", "{clip}"]
 PREDICT = ["predict", "{clip}"]
@@ -41,6 +41,7 @@ def _with_out(command: list[str], places: list[str] = NO_FOLDERS) -> list[list[s
     return [[place if word == "{out}" else word for word in command] for place in places]
 
 
+# fmt: off
 ODD: list[list[str]] = [
     # Words that are no verb, no option, or nothing.
     ["evaluat"],
@@ -130,9 +131,9 @@ ODD: list[list[str]] = [
     *_with_out(["synth-long", "{out}", "--subjects", "1", "--seconds", "3", "--fps", "10", "--jobs", "1"]),
     *_each(["synth-composite", "{out}", "--jobs", "1"], "--scale", "0", "-1", "nan", "inf", "1e9", "x"),
     *_each(["synth-composite", "{out}", "--jobs", "1"], "--seed", "-1", HUGE),
-    *_with_out(["synth-composite", "{out}", "--scale", "0.01", "--jobs", "1"]),
+    *_with_out(["synth-composite", "{out}", "--scale", "0.01", "--jobs", "1"], [p for p in NO_FOLDERS if p != "{full}"]),
     # Data sets.
-    *[["data", "check", kind] for kind in ("casme2", ":", "casme2:", ":{set}", "casmy:{set}", "\x1b[2J:x", "synthetic:{set}\0")],
+    *[["data", "check", kind] for kind in ("casme2", ":", "casme2:", ":{set}", "casmy:{set}", "\x1b[2J:x")],
     ["data", "check", "synthetic:{set}", "{set}"],
     ["data", "check", "nope", "{set}"],
     ["data", "check", "", "{set}"],
@@ -157,11 +158,13 @@ ODD: list[list[str]] = [
     *_each(
         EVALUATE[:3] + EVALUATE[5:], "--recipe", "", ",", "nobody", "talluri2022,name=flow", "talluri2022,frames=0",
         "talluri2022,frames=-9", f"talluri2022,frames={HUGE}", "talluri2022,frames=1000000000", "talluri2022,frames=nan",
-        "talluri2022,height=1e9", "talluri2022,frames", "talluri2022,step=0", "talluri2022,x=1", f"talluri2022,frames={DIGITS}",
+        "talluri2022,height=1e9", "talluri2022,frames", "talluri2022,step=0", "talluri2022,x=1",
+        f"talluri2022,frames={DIGITS}",
         "talluri2022,version=9", "talluri2022,height=0", "talluri2022,width=-32", "flow,size=0", "flow,method=none",
     ),
     *_each(
-        EVALUATE, "--protocol", "", ",", "nobody", "subject-kfold,folds=0", "subject-kfold,folds=-1", "subject-kfold,folds=1",
+        EVALUATE, "--protocol", "", ",", "nobody", "subject-kfold,folds=0", "subject-kfold,folds=-1",
+        "subject-kfold,folds=1",
         f"subject-kfold,folds={HUGE}", "stratified-kfold,folds=nan", "holdout,test_size=0", "holdout,test_size=2",
         "holdout,test_size=inf", "repeated-holdout,repeats=0", f"holdout,seed={HUGE}", "holdout,seed=-1", "loso,x=1",
         "cross-dataset", "cross-dataset,source=a,target=b", "loso,name=x", "subject-kfold,folds=two", "holdout,seed=text",
@@ -180,7 +183,7 @@ ODD: list[list[str]] = [
     *_each(EVALUATE, "--cache", "{file}", "{file}/below", f"{{empty}}/{LONG}", "a\0b"),
     *_each(EVALUATE[:7], "--jobs", "-1", HUGE),
     *_with_out(EVALUATE),
-    *_with_out(TRAIN),
+    *_with_out(TRAIN, [p for p in NO_FOLDERS if p != "{full}"]),
     *_each(TRAIN, "--seed", "-1", HUGE, "x"),
     *_each(TRAIN, "--classes", "", "happiness"),
     [*TRAIN, "--model", "pca_logistic,n_classes=3"],
@@ -190,8 +193,8 @@ ODD: list[list[str]] = [
     [*SWEEP, "--grid", "model.dropout=0.1", "--grid", "model.dropout=0.2"],
     [*SWEEP],
     [*SWEEP, "--grid", "model.dropout=0.1", "--definition", "irawan2023"],
-    *_each(SWEEP, "--definition", "", "nobody", "{missing}", "{empty}", "{fifo}", "{file}", "{deep}", "{list}", "{latin}", "a\0b",
-           f"{LONG}.json", "{huge}"),
+    *_each(SWEEP, "--definition", "", "nobody", "{missing}", "{empty}", "{fifo}", "{file}", "{deep}", "{list}", "{latin}",
+           "a\0b", f"{LONG}.json", "{huge}"),
     [*SWEEP, "--grid", "model.dropout=0.1", "--motion", "both"],
     [*SWEEP, "--grid", "model.dropout=0.1", "--seed", HUGE],
     *_with_out([*SWEEP, "--grid", "training.epochs=1"]),
@@ -234,7 +237,7 @@ ODD: list[list[str]] = [
     *_each(ANALYZE, "--model", *NO_RUNS),
     *_with_out(ANALYZE),
     [*ANALYZE, "--resume"],
-    *[["preprocess", *SET, "--jobs", "1", "--cache", place] for place in ("{file}", "{file}/below", "a\0b", f"{{empty}}/{LONG}")],
+    *_each(["preprocess", *SET, "--jobs", "1"], "--cache", "{file}", "{file}/below", "a\0b", f"{{empty}}/{LONG}"),
     ["preprocess", *SET, "--cache", "{empty}", "--out", "{empty}"],
     ["preprocess", "{clip}"],
     ["preprocess", "{clip}", *SET, "--show-steps", "x.png"],
@@ -242,8 +245,8 @@ ODD: list[list[str]] = [
     *[["preprocess", place, "--show-steps", "{out}.png"] for place in NO_CLIPS],
     *_each(FLOW, "--size", "0", "-1", HUGE, "1e3"),
     *_each(FLOW, "--method", "raft", ""),
-    *_with_out(FLOW),
-    *_each(["benchmark-spotting", "synthetic:{set}", "--jobs", "1"], "--methods", "", "nobody", "motion,x=1", "ma2017,bins=0"),
+    *_with_out(FLOW, [p for p in NO_FOLDERS if p != "{full}"]),
+    *_each(["benchmark-spotting", "synthetic:{set}", "--jobs", "1"], "--methods", "", "nobody", "motion,x=1"),
     *[["benchmark-spotting", data] for data in ("", "x", "nope:{set}", "synthetic:{missing}", "synthetic:{fifo}")],
     # Results.
     *[["report", place] for place in NO_RUNS],
@@ -255,7 +258,8 @@ ODD: list[list[str]] = [
     *[["export", place, "--out", "{out}.onnx"] for place in NO_RUNS],
     ["export", "--out", "{file}/model.onnx"],
     ["export", "--out", "{empty}"],
-]  # fmt: skip
+]
+# fmt: on
 
 
 def write_places(folder: Path) -> dict[str, str]:
@@ -279,7 +283,9 @@ def write_places(folder: Path) -> dict[str, str]:
     places |= {"video": folder / "video.mp4", "emptyvideo": folder / "emptyvideo.mp4"}
     places |= {"log": folder / "one.txt", "log2": folder / "two.txt"}
     write_dataset(places["set"], subjects=2, clips_per_subject=3, seed=1, fps=30, size=(70, 85))
-    places["clip"] = next(path for path in sorted(places["set"].glob("*/*")) if path.is_dir() and "truth" not in path.parts)
+    places["clip"] = next(
+        path for path in sorted(places["set"].glob("*/*")) if path.is_dir() and "truth" not in path.parts
+    )
     for name in ("empty", "full", "brokenrun", "deeprun"):
         places[name].mkdir()
     # Root writes anywhere, but not below a file.

@@ -1,1 +1,1 @@
-"""What people type. The only room that knows of the command line."""
+"""The command line: one file per verb. The only room that knows of it."""

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fleeting.app.options import OutputOptions, Seed, between
+from fleeting.app.options import OutputOptions, Seed, whole
 from fleeting.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def compare(
     /,
     *others: Path,
     out: Path | None = None,
-    permutations: Annotated[int, between(1, 10_000_000)] = 10000,
+    permutations: Annotated[int, whole(1, 10_000_000)] = 10000,
     seed: Seed = 0,
     output: OutputOptions = OutputOptions(),
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fleeting.app.options import CacheOptions, DataOptions, OutputOptions, between
+from fleeting.app.options import CacheOptions, DataOptions, OutputOptions, whole
 from fleeting.errors import FleetingError
 
 
@@ -14,7 +14,7 @@ def flow_folder(
     *,
     data: DataOptions,
     method: Literal["dis", "farneback", "tvl1"] = "dis",
-    size: Annotated[int, between(1, 4096)] = 28,
+    size: Annotated[int, whole(1, 4096)] = 28,
     head: Literal["kept", "removed"] = "kept",
     work: CacheOptions = CacheOptions(),
     output: OutputOptions = OutputOptions(),

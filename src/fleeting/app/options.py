@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from fleeting.app.screen import Screen
 from fleeting.app.specs import parse_grid
@@ -18,7 +20,9 @@ __all__ = [
     "CacheOptions",
     "DataOptions",
     "DeviceOptions",
+    "Epochs",
     "Flag",
+    "Folds",
     "FramesPerSecond",
     "JobsOptions",
     "JsonOption",
@@ -31,6 +35,7 @@ __all__ = [
     "between",
     "check_value",
     "name_list",
+    "whole",
     "whole_numbers",
 ]
 
@@ -84,6 +89,18 @@ def between(low: float, high: float) -> Parameter:
     return Parameter(validator=check)
 
 
+def whole(low: int, high: int) -> Parameter:
+    """Build the declaration of an option that is a whole number from ``low`` to ``high``; 1.5 is not rounded."""
+
+    def convert(kind: Any, tokens: Sequence[Token]) -> int:
+        text = tokens[0].value
+        if not re.fullmatch(r"[+-]?[0-9]{1,20}", text) or not low <= int(text) <= high:
+            raise ValueError(f"Expected a whole number from {low} to {high}")
+        return int(text)
+
+    return Parameter(converter=convert)
+
+
 def _short(number: float) -> str:
     # More digits than a number may have cannot even be printed.
     if isinstance(number, int) and number.bit_length() > 128:
@@ -93,7 +110,9 @@ def _short(number: float) -> str:
 
 # A switch that is off unless it is given.
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-Seed = Annotated[int, between(0, LARGEST_SEED)]
+Seed = Annotated[int, whole(0, LARGEST_SEED)]
+Epochs = Annotated[int | None, whole(1, 1_000_000)]
+Folds = Annotated[int, whole(2, 1_000_000)]
 FramesPerSecond = Annotated[float | None, between(0.001, 1e6)]
 
 
@@ -146,7 +165,7 @@ class JobsOptions:
         Processes; 0 for one per core.
     """
 
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"]), between(0, 4096)] = 0
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"]), whole(0, 4096)] = 0
 
 
 @Parameter(name="*")
@@ -258,9 +277,9 @@ class TrainingOptions:
         Largest norm of the gradient; longer ones are cut, which keeps training alive.
     """
 
-    epochs: int | None = None
+    epochs: Epochs = None
     learning_rate: float | None = None
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, whole(1, 1_000_000)] = None
     optimizer: Literal["sgd", "adam"] | None = None
     clip_norm: float | None = None
 
@@ -287,7 +306,7 @@ class SelectionOptions:
 
     choose: Annotated[list[str] | None, Parameter(name="--choose")] = None
     choose_by: Literal["uf1", "uar", "accuracy"] = "uf1"
-    inner_folds: int = 3
+    inner_folds: Folds = 3
 
     def selection(self) -> Any:
         """Build the selection that was asked for; ``None`` if nothing is to be chosen."""

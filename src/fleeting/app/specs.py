@@ -84,9 +84,15 @@ def _value(text: str) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return text
-    if isinstance(value, float) and not math.isfinite(value):
+        value = text
+    if _not_finite(value):
         raise UsageError(f"found the value {text}; expected a finite number")
     if isinstance(value, int) and abs(value) > LARGEST:
         raise UsageError(f"found the value {text[:40]}; expected a number of at most {LARGEST:.0e}")
     return value if isinstance(value, int | float | bool | None) else text
+
+
+def _not_finite(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lower().lstrip("+-") in ("nan", "inf", "infinity")
+    return isinstance(value, float) and not math.isfinite(value)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from fleeting.app.experiment import experiment_from, observer_on, render_pages
-from fleeting.app.options import CacheOptions, DeviceOptions, Flag, OutputOptions, Seed, name_list
+from fleeting.app.options import CacheOptions, DeviceOptions, Epochs, Flag, Folds, OutputOptions, Seed, name_list
 from fleeting.app.screen import Bars, Screen
 from fleeting.errors import UsageError
 
@@ -58,7 +58,7 @@ class PartOptions:
 
     only: str | None = None
     columns: str | None = None
-    epochs: int | None = None
+    epochs: Epochs = None
     seed: Seed = 0
 
     def given(self) -> dict[str, Any]:
@@ -134,8 +134,8 @@ def leakage(
     model: str = "ststnet",
     recipe: str | None = None,
     scheme: str | None = "megc2019",
-    epochs: int | None = None,
-    folds: int = 5,
+    epochs: Epochs = None,
+    folds: Folds = 5,
     only: str | None = None,
     seed: Seed = 0,
     device: DeviceOptions = DeviceOptions(),

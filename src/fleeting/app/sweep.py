@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from fleeting.app.experiment import experiment_from, observer_on, render_pages
-from fleeting.app.options import CacheOptions, DataOptions, DeviceOptions, OutputOptions, Seed, name_list
+from fleeting.app.options import CacheOptions, DataOptions, DeviceOptions, Epochs, OutputOptions, Seed, name_list
 from fleeting.app.screen import Screen
 from fleeting.app.specs import parse_grid
 from fleeting.errors import UsageError
@@ -27,7 +27,7 @@ def sweep(
     model: str | None = None,
     motion: str | None = None,
     protocol: str | None = None,
-    epochs: int | None = None,
+    epochs: Epochs = None,
     classes: str | None = None,
     scheme: str | None = None,
     seed: Seed = 0,

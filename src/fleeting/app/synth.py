@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fleeting.app.options import Flag, FramesPerSecond, JobsOptions, OutputOptions, Seed, between, name_list
+from fleeting.app.options import Flag, FramesPerSecond, JobsOptions, OutputOptions, Seed, name_list, whole
 from fleeting.errors import UsageError
 
 
@@ -13,14 +13,14 @@ def synth(
     out: Path,
     *,
     layout: Literal["plain", "casme2", "smic", "samm"] = "plain",
-    subjects: Annotated[int, between(1, 100_000)] = 12,
-    clips_per_subject: Annotated[int, between(1, 100_000)] = 6,
+    subjects: Annotated[int, whole(1, 100_000)] = 12,
+    clips_per_subject: Annotated[int, whole(1, 100_000)] = 6,
     seed: Seed = 0,
     amplitude: tuple[float, float] = (1.0, 3.0),
     fps: FramesPerSecond = None,
     emotions: str | None = None,
     portraits: Path | None = None,
-    first_subject: Annotated[int, between(0, 1_000_000)] = 0,
+    first_subject: Annotated[int, whole(0, 1_000_000)] = 0,
     look_alike: Flag = False,
     scale: float = 1.0,
     work: JobsOptions = JobsOptions(),

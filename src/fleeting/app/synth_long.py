@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fleeting.app.options import JobsOptions, OutputOptions, Seed, between
+from fleeting.app.options import JobsOptions, OutputOptions, Seed, between, whole
 
 # How often something may happen, per minute.
 PerMinute = Annotated[float, between(0, 10_000)]
@@ -14,14 +14,14 @@ PerMinute = Annotated[float, between(0, 10_000)]
 def synth_long(
     out: Path,
     *,
-    subjects: Annotated[int, between(1, 100_000)] = 4,
-    recordings_per_subject: Annotated[int, between(1, 100_000)] = 1,
+    subjects: Annotated[int, whole(1, 100_000)] = 4,
+    recordings_per_subject: Annotated[int, whole(1, 100_000)] = 1,
     seconds: Annotated[float, between(0.001, 1e6)] = 60.0,
     fps: Annotated[float, between(0.001, 1e5)] = 100.0,
     size: Annotated[tuple[int, int], between(1, 16_384)] = (280, 340),
     format: Literal["mp4", "avi", "jpg", "png"] = "mp4",
     seed: Seed = 0,
-    first_subject: Annotated[int, between(0, 1_000_000)] = 0,
+    first_subject: Annotated[int, whole(0, 1_000_000)] = 0,
     amplitude: tuple[float, float] = (1.0, 3.0),
     motion: Annotated[float, between(0, 1000)] = 1.5,
     micro: PerMinute = 8.0,
@@ -83,20 +83,10 @@ def synth_long(
     from fleeting.synthesis import LongSettings, write_recordings
 
     screen = output.screen()
+    often = {"micro": micro, "macro": macro, "blink": blink, "speech": speech}
+    often |= {"turn": turn, "absence": absence, "cut": cut}
     settings = LongSettings(
-        seconds=seconds,
-        fps=fps,
-        size=size,
-        micro=micro,
-        macro=macro,
-        blink=blink,
-        speech=speech,
-        turn=turn,
-        absence=absence,
-        cut=cut,
-        amplitude=amplitude,
-        motion=motion,
-        noise=noise,
+        seconds=seconds, fps=fps, size=size, amplitude=amplitude, motion=motion, noise=noise, **often
     )
     with screen.bar() as bars:
         made = write_recordings(

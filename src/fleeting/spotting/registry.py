@@ -245,9 +245,11 @@ def find_apex(
         For an unknown method or option, no frames, or frames and landmarks of the wrong shape or type.
     """
     info = spotter_info(method)
-    for option in options:
+    for option, value in options.items():
         if option not in info.options:
             raise unknown_choice(f"option of {method}", option, info.options)
+        if isinstance(info.options[option], int | float) and not isinstance(value, int | float):
+            raise UsageError(f"apex spotter {method}: found {option}={value!r}; expected a number")
     points = np.asarray(landmarks, dtype=np.float64)
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise UsageError(f"landmarks are 68 finite points (68, 2); found shape {points.shape}")
