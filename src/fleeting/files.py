@@ -108,6 +108,9 @@ def figure_path(path: str | os.PathLike[str]) -> Path:
 
 def write_figure(path: Path, figure: Any) -> Path:
     """Write a matplotlib figure in the format that the path from :func:`figure_path` ends in."""
+    for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
+        # A dollar in a file's name begins no formula.
+        text.set_parse_math(False)
     buffer = BytesIO()
     figure.savefig(buffer, format=path.suffix[1:].lower().replace("jpg", "jpeg"))
     return write_atomic(path, lambda file: file.write(buffer.getvalue()))

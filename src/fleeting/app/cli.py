@@ -100,6 +100,10 @@ def _check_tokens(tokens: Sequence[str]) -> None:
             raise UsageError(f"found {token or 'an empty word'!r} among the arguments; expected a value")
         if "\0" in token:
             raise UsageError(f"found a null character in {token!r}; no name can hold one")
+        try:
+            token.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"found {token!r}, which is no UTF-8 text; rename the file or folder") from None
 
 
 def _load_plugins(tokens: Sequence[str]) -> list[str]:

@@ -95,7 +95,7 @@ def whole(low: int, high: int) -> Parameter:
     def convert(kind: Any, tokens: Sequence[Token]) -> int:
         text = tokens[0].value
         if not re.fullmatch(r"[+-]?[0-9]{1,20}", text) or not low <= int(text) <= high:
-            raise ValueError(f"Expected a whole number from {low} to {high}")
+            raise ValueError(f"Found {text[:80]}; expected a whole number from {low} to {high}")
         return int(text)
 
     return Parameter(converter=convert)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fleeting.app.options import JobsOptions, OutputOptions, Seed, between, whole
 
@@ -83,7 +83,7 @@ def synth_long(
     from fleeting.synthesis import LongSettings, write_recordings
 
     screen = output.screen()
-    often = {"micro": micro, "macro": macro, "blink": blink, "speech": speech}
+    often: dict[str, Any] = {"micro": micro, "macro": macro, "blink": blink, "speech": speech}
     often |= {"turn": turn, "absence": absence, "cut": cut}
     settings = LongSettings(
         seconds=seconds, fps=fps, size=size, amplitude=amplitude, motion=motion, noise=noise, **often
