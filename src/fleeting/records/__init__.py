@@ -1,7 +1,9 @@
 """Records: everything that lies on disk between rooms, each with one way to disk and one tolerant way back."""
 
 from fleeting.records.base import Record, RecordError, read_json, read_regular
+from fleeting.records.cache import CachedSequence, CacheManifest
 from fleeting.records.collection import CollectionHead, SweepHead
+from fleeting.records.dataset import RecordingsHead, SyntheticHead
 from fleeting.records.folders import claim_folder, is_litter, make_folder, sweep_unfinished
 from fleeting.records.open import OpenRecord, WasDict
 from fleeting.records.run import (
@@ -39,6 +41,8 @@ from fleeting.records.unit import (
 )
 
 __all__ = [
+    "CacheManifest",
+    "CachedSequence",
     "ChallengeLog",
     "ChoicePart",
     "ClipRow",
@@ -58,6 +62,7 @@ __all__ = [
     "RecipePart",
     "Record",
     "RecordError",
+    "RecordingsHead",
     "ResultRow",
     "Row",
     "RunConfig",
@@ -68,6 +73,7 @@ __all__ = [
     "SkippedRow",
     "Summary",
     "SweepHead",
+    "SyntheticHead",
     "TrainingPart",
     "UnitRecord",
     "WasDict",
