@@ -43,11 +43,11 @@ def test_they_know_what_they_are():
     model = default_model()
     assert sorted(model.classes) == sorted(emotion_names())
     about = about_weights()["recogniser"]
-    assert about["sha256"] == module.RECOGNISER_SHA256 == model.config["weights_sha256"]
+    assert about["sha256"] == module.RECOGNISER_SHA256 == model.config.weights_sha256
     assert about["classes"] == list(model.classes)
     assert "synthetic" in about["trained_on"]
     assert any("real" in sentence for sentence in about["limits"])
-    assert not model.config["collapse"]["collapsed"]
+    assert not model.config.collapsed
     assert (default_spotter() is None) == (module.SPOTTER_SHA256 is None)
 
 

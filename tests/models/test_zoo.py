@@ -27,6 +27,7 @@ from fleeting.models import (
     reddy2019,
     register_model,
     talluri2022,
+    weight_shapes,
 )
 from fleeting.models.blocks import ConvPool, PlaneMeanPool
 from fleeting.models.layers import BatchNorm, Conv3d, Dense, FlattenTHWC, HiddenReLU, as_ncdhw, as_ndhwc, pooled
@@ -294,6 +295,14 @@ def layer_outputs(model, x):
     for hook in hooks:
         hook.remove()
     return rows
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_shapes_of_weights_are_known_without_building_it(name):
+    model = create_model(name)
+    state = torch.random.get_rng_state()
+    assert weight_shapes(model.spec) == {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    assert torch.equal(state, torch.random.get_rng_state())
 
 
 def test_no_network_is_left_out():

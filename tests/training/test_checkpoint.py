@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -45,9 +46,12 @@ def test_there_and_back(saved, trained, clips):
     assert loaded.training == trained.config
     assert loaded.standardisation == trained.standardisation
     assert loaded.spec == trained.model.spec
-    assert loaded.config["extra"] == {"fps": 200}
-    assert loaded.config["collapse"] == {"collapsed": False, "reasons": [], "epoch": None}
-    assert loaded.config["seed"] == 1
+    assert loaded.config.extra.to_json() == {"fps": 200}
+    assert loaded.config.facts.fps == 200 and not loaded.config.collapsed
+    assert loaded.config.collapse.to_json() == {"collapsed": False, "reasons": [], "epoch": None}
+    assert loaded.config.seed == 1
+    with pytest.warns(FutureWarning, match=r"write \.seed"):
+        assert (loaded.config["seed"], loaded.config.get("seed"), loaded.config.get("no", 5)) == (1, 1, 5)
     assert set(loaded.predict(clips[0])) <= set(clips[1])
     assert sorted(p.name for p in saved.iterdir()) == ["config.json", "model.safetensors"]
 
@@ -96,7 +100,7 @@ def test_killed_between_the_two_files_is_noticed(trained, folder, monkeypatch):
     def kill(path, value):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fleeting.training.checkpoint.write_json", kill)
+    monkeypatch.setattr("fleeting.records.base.write_json", kill)
     with pytest.raises(KeyboardInterrupt):
         save_model(folder, other)
     with pytest.raises(ModelFileError, match="checksum"):
@@ -132,10 +136,20 @@ class TestDamage:
         path.write_bytes(content)
         self.refused(folder, "checksum", path)
 
-    @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"a": 1}'])
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"{", b"\xff\xfe\x00", b"[]", b'{"a": 1}', b"[" * 200_000, b'{"kind": ' + b"[" * 200_000],
+        ids=range(7),
+    )
     def test_broken_config(self, folder, content):
         (folder / "config.json").write_bytes(content)
-        self.refused(folder, "damaged|not written by fleeting", folder / "config.json")
+        self.refused(folder, "is not|not written by fleeting|nested too deeply", folder / "config.json")
+
+    @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+    def test_a_pipe_is_no_file(self, folder, name):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        self.refused(folder / "model.safetensors", "pipe", folder / name)
 
     def test_another_format_version(self, folder):
         edit(folder, lambda c: c.update(format=99))
@@ -147,25 +161,43 @@ class TestDamage:
         self.refused(folder, key, folder / "config.json")
 
     @pytest.mark.parametrize(
-        "change",
+        ("change", "field"),
         [
-            lambda c: c["model"].update(name="no_model"),
-            lambda c: c["model"]["shape"].update(n_frames=2),
-            lambda c: c["model"]["options"].update(no_option=1),
-            lambda c: c["training"].update(motion="flow"),
-            lambda c: c.update(classes=["a"]),
-            lambda c: c.update(recipe="talluri2022"),
-            lambda c: c["standardisation"].update(std=[0.0]),
-            lambda c: c["standardisation"].update(mean=[float("nan")]),
-            lambda c: c["standardisation"].update(mean=[]),
+            (lambda c: c["model"].update(name="no_model"), "unknown model 'no_model'"),
+            (lambda c: c["model"]["shape"].update(n_frames=2), "at least 9 frames"),
+            (lambda c: c["model"]["shape"].update(n_frames=10**9), r"model\.shape\.n_frames.*found 1000000000"),
+            (lambda c: c["model"]["shape"].update(height=10**5, width=10**5), r"fits into no memory"),
+            (lambda c: c["model"].update(shape=[9, 18, 18]), r"model\.shape"),
+            (lambda c: c["model"]["options"].update(no_option=1), "unknown option of model_a 'no_option'"),
+            (lambda c: c["model"]["options"].update(dropout={"a": []}), "dropout"),
+            (lambda c: c.update(training=5), "training"),
+            (lambda c: c["training"].update(motion="flow"), "motion"),
+            (lambda c: c.update(classes=["a"]), "classes: expected 3 different names"),
+            (lambda c: c.update(classes=["a", "b", ["c"]]), r"classes\.2"),
+            (lambda c: c.update(recipe="talluri2022"), "recipe"),
+            (lambda c: c.update(extra=5), "extra"),
+            (lambda c: c["extra"].update(data=7), r"extra\.data"),
+            (lambda c: c["extra"].update(fps=float("inf")), r"extra\.fps"),
+            (lambda c: c.update(collapse=[True]), "collapse"),
+            (lambda c: c.update(seed="x"), "seed"),
+            (lambda c: c["standardisation"].update(std=[0.0]), r"standardisation\.std\.0"),
+            (lambda c: c["standardisation"].update(std=[float("inf")]), r"standardisation\.std\.0"),
+            (lambda c: c["standardisation"].update(std=[1e300]), r"standardisation\.std\.0"),
+            (lambda c: c["standardisation"].update(mean=[float("nan")]), r"standardisation\.mean\.0"),
+            (lambda c: c["standardisation"].update(mean=[]), "standardisation: expected a mean"),
         ],
     )
-    def test_impossible_entry(self, folder, change):
+    def test_impossible_entry(self, folder, change, field):
         edit(folder, change)
-        self.refused(folder, "cannot|can be built", folder / "config.json")
+        self.refused(folder, field, folder / "config.json")
 
     def test_weights_of_another_shape(self, folder):
         edit(folder, lambda c: c["model"]["shape"].update(height=36))
+        self.refused(folder, "hidden.weight of shape .*do not belong together", folder / "model.safetensors")
+
+    def test_sizes_of_a_damaged_file_take_no_memory(self, folder, monkeypatch):
+        edit(folder, lambda c: c["model"]["shape"].update(n_frames=1000, height=1000, width=1000))
+        monkeypatch.setattr("fleeting.training.checkpoint.create_model", lambda *_, **__: pytest.fail("was built"))
         self.refused(folder, "hidden.weight of shape .*do not belong together", folder / "model.safetensors")
 
     def test_weights_of_another_network(self, folder):

@@ -206,7 +206,7 @@ def _warnings(
         found.append(
             f"{len(stretch) / clip.fps:.0f} seconds are more than one expression: only the largest motion is judged."
         )
-    trained_at = models[0].config.get("extra", {}).get("fps")
+    trained_at = models[0].config.facts.fps
     # One frame, such as the flow from onset to apex, spans no window.
     if recipe.frames > 1 and clip.fps and trained_at and not 0.7 <= clip.fps / trained_at <= 1.5:
         span = recipe.frames * getattr(recipe, "step", 1)
@@ -214,7 +214,7 @@ def _warnings(
             f"The recording has {clip.fps:.0f} frames per second, the model was trained at {trained_at:.0f}: its window "
             f"spans {span / clip.fps:.2f} s here instead of {span / trained_at:.2f} s."
         )
-    dead = sum(bool(m.config.get("collapse", {}).get("collapsed")) for m in models)
+    dead = sum(m.config.collapsed for m in models)
     if dead:
         found.append(f"{dead} of {len(models)} networks collapsed in training and answer a constant.")
     if models[0].synthetic:

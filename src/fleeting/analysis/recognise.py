@@ -92,27 +92,27 @@ class EventRecogniser:
     def describe(self) -> dict[str, Any]:
         """What ``analysis.json`` says of the weights, their limits among it."""
         first = self.models[0]
-        extra = first.config.get("extra") or {}
+        facts = first.config.facts
         limits = []
-        dead = sum(bool(m.config.get("collapse", {}).get("collapsed")) for m in self.models)
+        dead = sum(m.config.collapsed for m in self.models)
         if dead:
             limits.append(f"{dead} of {len(self.models)} networks collapsed in training and answer a constant.")
         if first.synthetic:
             limits.append("Trained on synthetic faces: a verdict on a real person is a demonstration only.")
-        limits += [str(sentence) for sentence in extra.get("limits", [])]
+        limits += facts.limits
         if self.name == PACKAGED:
             from fleeting.analysis.weights import about_weights
 
             return about_weights()["recogniser"] | {"recipe": self.recipe.name, "n_models": 1, "trained_fps": None}
         return {
             "name": self.name,
-            "sha256": first.config.get("weights_sha256"),
-            "trained_on": ", ".join(map(str, extra.get("data", []))),
+            "sha256": first.config.weights_sha256,
+            "trained_on": ", ".join(facts.data),
             "network": first.spec.name,
             "recipe": self.recipe.name,
             "classes": list(self.classes),
             "n_models": len(self.models),
-            "trained_fps": extra.get("fps"),
+            "trained_fps": facts.fps,
             "limits": limits,
         }
 

@@ -79,7 +79,7 @@ def about_weights() -> dict[str, dict[str, Any]]:
             "network": model.spec.name,
             "classes": list(model.classes),
             "trained_on": "synthetic clips of people who do not exist (assets: CC0)",
-            "limits": list(model.config["extra"]["limits"]),
+            "limits": list(model.config.facts.limits),
         }
     }
     if SPOTTER_SHA256 is not None:

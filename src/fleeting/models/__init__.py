@@ -16,7 +16,15 @@ from fleeting.models import talluri2022 as talluri2022
 from fleeting.models import xia2020 as xia2020
 from fleeting.models import zhao2007 as zhao2007
 from fleeting.models.direct import DirectModel
-from fleeting.models.registry import ModelInfo, Score, create_model, list_models, model_info, register_model
+from fleeting.models.registry import (
+    ModelInfo,
+    Score,
+    create_model,
+    list_models,
+    model_info,
+    register_model,
+    weight_shapes,
+)
 from fleeting.models.spec import InputShape, ModelSpec, count_parameters
 
 __all__ = [
@@ -30,4 +38,5 @@ __all__ = [
     "list_models",
     "model_info",
     "register_model",
+    "weight_shapes",
 ]

@@ -51,8 +51,9 @@ class LinearSVM(DirectModel):
         self.register_buffer("bias", torch.zeros(len(self.pairs)))
         # A pair's decision is for its first class where it is positive.
         sides = torch.zeros(len(self.pairs), shape.n_classes)
-        for row, (first, second) in enumerate(self.pairs):
-            sides[row, first], sides[row, second] = 1.0, -1.0
+        first, second = torch.tensor(self.pairs).T
+        rows = torch.arange(len(self.pairs))
+        sides[rows, first], sides[rows, second] = 1.0, -1.0
         self.register_buffer("sides", sides, persistent=False)
 
     def fit_direct(self, x: Tensor, y: Tensor, *, weights: Tensor, seed: int) -> None:

@@ -147,16 +147,18 @@ class MirrorEnsemble(DirectModel):
                 "strain. Use the recipe flow"
             )
         require_least(NAME, (1, shape.height, shape.width), (1, 4, 4), "it pools by 3 over the border, then by 2")
-        for option, value, least in (
-            ("members", members, 0),
-            ("epochs", epochs, 1),
-            ("batch_size", batch_size, 2),
-            ("filters", filters, 1),
-            ("shift", shift, 0),
-            ("components", components, 1),
+        for option, value, least, most in (
+            ("members", members, 0, 1000),
+            ("epochs", epochs, 1, 10**9),
+            ("batch_size", batch_size, 2, 10**9),
+            ("filters", filters, 1, 10**6),
+            ("shift", shift, 0, 10**6),
+            ("components", components, 1, 10**9),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise UsageError(f"{NAME}: found {option} {value!r}; expected a whole number of at least {least}")
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise UsageError(
+                    f"{NAME}: found {option} {value!r}; expected a whole number of at least {least} and at most {most}"
+                )
         for option, share in (("smoothing", smoothing), ("shrinkage", shrinkage)):
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise UsageError(f"{NAME}: found {option} {share!r}; expected a number from 0 to 1")

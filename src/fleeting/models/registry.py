@@ -18,7 +18,16 @@ from fleeting.models.spec import InputShape, ModelSpec
 from fleeting.plugins import source_digest
 from fleeting.registry import Registry
 
-__all__ = ["MODELS", "ModelInfo", "Score", "create_model", "list_models", "model_info", "register_model"]
+__all__ = [
+    "MODELS",
+    "ModelInfo",
+    "Score",
+    "create_model",
+    "list_models",
+    "model_info",
+    "register_model",
+    "weight_shapes",
+]
 
 
 @dataclass(frozen=True)
@@ -259,9 +268,7 @@ def create_model(
     """
     info = model_info(name)
     name = info.name
-    for option in options:
-        if option not in info.options:
-            raise unknown_choice(f"option of {name}", option, info.options)
+    _check_options(info, options)
     given = {"n_frames": n_frames, "height": height, "width": width}
     sizes = {**info.sizes, **{size: value for size, value in given.items() if value is not None}}
     shape = InputShape(n_classes, in_channels=info.channels if in_channels is None else in_channels, **sizes)
@@ -274,3 +281,39 @@ def create_model(
     initialise(model, seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed))
     model.spec = ModelSpec(name, shape, options)  # type: ignore[assignment]
     return model
+
+
+def weight_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]] | None:
+    """Give the shapes of all that a network keeps in its file, without the memory that it takes.
+
+    Returns
+    -------
+    dict of str to tuple of int or None
+        Shapes by the names of ``state_dict()``; ``None`` of a network of one's own that cannot be built without memory.
+
+    Raises
+    ------
+    UsageError
+        If the name or an option is unknown, or the network cannot take these sizes.
+
+    Examples
+    --------
+    >>> weight_shapes(ModelSpec("model_a", InputShape(3, 36, 128, 128)))["output.weight"]
+    (3, 128)
+    """
+    registered = MODELS.find(spec.name)
+    _check_options(registered.info, spec.options)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            model = registered.builder(spec.shape, **{**registered.info.options, **spec.options})
+    except (NotImplementedError, RuntimeError):
+        if registered.info.source is None:
+            raise
+        return None
+    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
+def _check_options(info: ModelInfo, options: Mapping[str, Any]) -> None:
+    for option in options:
+        if option not in info.options:
+            raise unknown_choice(f"option of {info.name}", option, info.options)

@@ -5,6 +5,7 @@ from fleeting.records.cache import CachedSequence, CacheManifest
 from fleeting.records.collection import CollectionHead, SweepHead
 from fleeting.records.dataset import RecordingsHead, SyntheticHead
 from fleeting.records.folders import claim_folder, is_litter, make_folder, sweep_unfinished
+from fleeting.records.model import InputSizes, ModelConfig, ModelDescription, ModelExtra, StandardisationPart
 from fleeting.records.open import OpenRecord, WasDict
 from fleeting.records.run import (
     ChallengeLog,
@@ -49,9 +50,13 @@ __all__ = [
     "Collapse",
     "CollectionHead",
     "HistoryRow",
+    "InputSizes",
     "ListedUnit",
     "Majority",
     "MeanScores",
+    "ModelConfig",
+    "ModelDescription",
+    "ModelExtra",
     "ModelPart",
     "Notice",
     "OpenRecord",
@@ -71,6 +76,7 @@ __all__ = [
     "Scores",
     "SelectionPart",
     "SkippedRow",
+    "StandardisationPart",
     "Summary",
     "SweepHead",
     "SyntheticHead",

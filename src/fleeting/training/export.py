@@ -141,14 +141,13 @@ def _motion(trained: TrainedModel | TrainingResult) -> str:
 
 def _facts(trained: TrainedModel | TrainingResult) -> dict[str, Any]:
     """What the file says of itself; the same for networks that can be averaged."""
-    saved = trained.config if isinstance(trained, TrainedModel) else {}
-    extra = saved.get("extra") or {}
+    facts = trained.config.facts.to_json() if isinstance(trained, TrainedModel) else {}
     return {
         "classes": list(trained.classes),
         "recipe": trained.recipe if isinstance(trained, TrainedModel) else None,
-        "fps": extra.get("fps"),
+        "fps": facts.get("fps"),
         "motion": _motion(trained),
         "model": _spec(trained).to_dict(),
-        "data": extra.get("data"),
-        "limits": extra.get("limits"),
+        "data": facts.get("data"),
+        "limits": facts.get("limits"),
     }
