@@ -1,29 +1,10 @@
+"""``fleeting study``."""
+
 import json
 
 import pytest
 
 from fleeting.app.cli import main
-from fleeting.app.specs import parse_grid
-from fleeting.errors import UsageError
-
-
-def test_a_sweep_from_the_command_line(small_set, small_run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("FLEETING_CACHE", str(small_run.path.parent / "cache"))
-    out = tmp_path / "sweep"
-    command = ["sweep", "--data", f"synthetic:{small_set}", "--recipe", "talluri2022,frames=9,height=32,width=32"]
-    command += ["--motion", "difference", "--protocol", "subject-kfold,folds=2", "--epochs", "1", "--jobs", "1"]
-    grid = ["--grid", "training.learning_rate=0.001,0.0001", "--grid", "model.dropout=0.1"]
-    assert main([*command, *grid, "--out", str(out)]) == 0
-    text = capsys.readouterr().out
-    assert "training.learning_rate" in text and "0.0001" in text
-    assert len(list(out.glob("runs/*/report.html"))) == 2
-    page = (out / "report.html").read_text(encoding="utf-8")
-    assert "lacks what the figure shows" not in page
-    assert main([*command, *grid, "--out", str(out), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["report"].endswith("report.html")
-    assert main(["report", str(out)]) == 0
-    # Another sweep does not go into the same folder.
-    assert main([*command, "--grid", "model.dropout=0.2", "--out", str(out)]) == 2
 
 
 def test_a_study_of_look_alikes_from_the_command_line(tmp_path, capsys):
@@ -37,24 +18,27 @@ def test_a_study_of_look_alikes_from_the_command_line(tmp_path, capsys):
     assert "68.90" in page
 
 
+def test_the_study_of_leakage_runs_on_data_of_ones_own(small_set, tmp_path, capsys):
+    command = ["study", "leakage", "--model", "model_b", "--recipe", "talluri2022,frames=18,height=16,width=16"]
+    command += ["--epochs", "2", "--folds", "2", "--only", "mixed", "--out", str(tmp_path / "study"), "--jobs", "1"]
+    command += ["--cache", str(tmp_path / "cache"), "--json"]
+    assert main(command) == 2
+    assert "either --data KIND:PATH or --look-alike; found neither" in capsys.readouterr().err
+    assert main([*command, "--data", f"synthetic:{small_set}"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed["summary"]) == 4 and (tmp_path / "study" / "report.html").is_file()
+    assert {path.name for path in (tmp_path / "study" / "runs").iterdir()} == {"independent", "mixed"}
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["study", "talluri2022", "--out", "s"], "--look-alike"),
     (["study", "talluri2022", "--smic", "/nowhere", "--out", "s"], "/nowhere"),
     (["study", "talluri2022", "--smic", "x", "--look-alike", "--out", "s"], "leave out --smic"),
     (["study", "talluri2022", "--smic", "x", "--only", "table9", "--out", "s"], "figure4, table3, table4"),
     (["study", "meng2024", "--out", "s"], "talluri2022"),
-    (["sweep", "--data", "synthetic:x", "--out", "s"], "either --grid or --definition"),
-    (["sweep", "--data", "synthetic:x", "--definition", "nobody", "--out", "s"], "irawan2023"),
-    (["sweep", "--data", "synthetic:x", "--grid", "rate=1", "--out", "s"], "OWNER.FIELD"),
 ])  # fmt: skip
 def test_wrong_usage(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert message in " ".join((captured.out + captured.err).split())
-
-
-@pytest.mark.parametrize("text", ["", "a", "a=", "training.epochs"])
-def test_bad_grids(text):
-    with pytest.raises(UsageError, match=r"OWNER\.FIELD"):
-        parse_grid(text)
