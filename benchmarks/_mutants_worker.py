@@ -14,7 +14,7 @@ def main() -> None:
     kind, root = sys.argv[1], Path(sys.argv[2])
     os.environ["FLEETING_CACHE"] = str(root / "default-cache")
     from examples import EXAMPLES, Workshop
-    from harness import run_mutant
+    from harness import run_command_line, run_mutant
 
     shop = Workshop(root)
     if kind == "build":
@@ -24,8 +24,15 @@ def main() -> None:
     with Path(sys.argv[3]).open("a", encoding="utf-8") as file:
         for seed in map(int, sys.argv[4:]):
             print(json.dumps({"seed": seed}), file=file, flush=True)
-            outcomes = [outcome.to_dict() for outcome in run_mutant(seed, shop)]
-            print(json.dumps({"seed": seed, "outcomes": outcomes}), file=file, flush=True)
+            if kind == "mutants":
+                outcomes = run_mutant(seed, shop)
+            else:
+                outcomes = run_command_line(seed, root.parent / f"command-line-{seed}")
+            print(
+                json.dumps({"seed": seed, "outcomes": [outcome.to_dict() for outcome in outcomes]}),
+                file=file,
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ from pathlib import Path
 
 from _machine import print_machine
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "app"))
+
+from odd_command_lines import ODD
+
 WORKER = Path(__file__).with_name("_mutants_worker.py")
 # A worker that says nothing for so long hangs in a place that no alarm reaches.
 SILENCE = 120
@@ -102,10 +105,13 @@ def main() -> None:
         for kind, count in (("mutants", options.mutants), ("command-lines", options.command_lines)):
             if not count:
                 continue
-            if kind == "mutants":
+            if kind == "mutants" and count > CHUNK:
                 # Before several workers would.
                 subprocess.run([sys.executable, str(WORKER), "build", str(folder / "examples")], check=True)
-            first, last = options.first, options.first + count
+            if kind == "command-lines":
+                count = min(count, len(ODD))
+            first = options.first if kind == "mutants" else 0
+            last = first + count
             chunks = [range(at, min(at + CHUNK, last)) for at in range(first, last, CHUNK)]
             with ThreadPoolExecutor(options.jobs) as pool:
                 for number, _ in enumerate(pool.map(lambda c, kind=kind: conduct(kind, folder, c), chunks), start=1):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,12 @@ def test_the_methods_of_the_exam_stand_in_one_table(tmp_path):
     # The floor is tested against the network, and the network against nothing.
     assert 0 < float(rows["pca_logistic"][-3]) <= 1 and not rows["ststnet"][-3].strip()
     assert (tmp_path / "seed3" / "flow" / "synthetic.json").is_file()
+
+
+def test_mutants_counts_how_they_end():
+    # The first seeds damage what is mended.
+    out = run("mutants.py", "--mutants", 1, "--command-lines", 4, "--jobs", 1)
+    assert "1 mutants" in out and "4 command lines" in out
+    assert [
+        int(n) for n in re.findall(r"^\| (?:traceback|internal error|hang|crash) \| (\d+) \|$", out, flags=re.M)
+    ] == [0] * 8

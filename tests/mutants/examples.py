@@ -53,9 +53,11 @@ def verb(*arguments: object) -> Said:
     told = err.getvalue()
     if "internal error: " in told or "Exception in thread" in told or "Exception ignored" in told:
         raise InternalError(told)
-    if "\x1b" in out.getvalue() or "\x1b" in told.replace("Traceback", ""):
-        plain = [line for line in (out.getvalue() + told).splitlines() if "\x1b" in line]
-        raise BelievedError(f"control characters reach the terminal: {plain[0][:200]!r}")
+    # The traceback of --debug is for those who look for what is wrong.
+    plain = out.getvalue().splitlines() + [line for line in told.splitlines() if line.startswith(("error", "warning"))]
+    moving = [line for line in plain if "\x1b" in line]
+    if moving:
+        raise BelievedError(f"control characters reach the terminal: {moving[0][:200]!r}")
     if code not in (0, 1, 2):
         raise InternalError(f"exit code {code}")
     return Said(code, out.getvalue(), told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from examples import EXAMPLES, BelievedError, InternalError, Workshop, files_of
+from examples import EXAMPLES, BelievedError, InternalError, Workshop, files_of, verb
 from mutations import mutate, restore
 
 SECONDS = 20
@@ -114,7 +115,7 @@ def _place(text: str) -> str:
     return "{}:{} {}".format(*frames[-1]) if frames else "outside the package"
 
 
-def _read(reader: Any, folder: Path, shop: Workshop) -> tuple[str, str, str]:
+def _read(reader: Any, folder: Path, shop: Workshop | None) -> tuple[str, str, str]:
     """Kind, place and message of one reading."""
     from fleeting.errors import FleetingError
 
@@ -173,6 +174,29 @@ def run_mutant(seed: int, shop: Workshop, only: Iterable[str] = ()) -> list[Outc
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return outcomes
+
+
+def run_command_line(number: int, folder: Path) -> list[Outcome]:
+    """Run one of the odd command lines in a fresh folder; none can be carried out, so none may end well."""
+    from odd_command_lines import ODD, fill, write_places
+
+    def read(folder: Path, _: Workshop | None) -> None:
+        said = verb(*fill(ODD[number], places | {"out": str(folder / "out")}))
+        if said.code == 0 or "error: " not in said.err:
+            raise BelievedError(f"exit code {said.code}, and no error is told: {said.err[-200:]}")
+
+    folder.mkdir(parents=True)
+    before = Path.cwd()
+    try:
+        (folder / "here").mkdir()
+        places = write_places(folder / "places")
+        os.chdir(folder / "here")
+        kind, place, message = _read(read, folder, None)
+    finally:
+        os.chdir(before)
+        shutil.rmtree(folder, ignore_errors=True)
+    words = " ".join(word if len(word) < 40 else f"{word[:12]}...({len(word)})" for word in ODD[number])
+    return [Outcome(number, "", words, "", "", kind if kind != FINE else REFUSED, place, message[:300])]
 
 
 if __name__ == "__main__":
