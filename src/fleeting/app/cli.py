@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, Unused
 
 from fleeting._version import __version__
 from fleeting.app.analyze import analyze
+from fleeting.app.benchmark_spotting import benchmark_spotting
 from fleeting.app.compare import compare
 from fleeting.app.data import data_app
 from fleeting.app.evaluate import evaluate
@@ -25,7 +26,7 @@ from fleeting.app.predict import predict
 from fleeting.app.preprocess import preprocess
 from fleeting.app.report import report
 from fleeting.app.screen import Screen
-from fleeting.app.spot import benchmark_spotting, spot
+from fleeting.app.spot import spot
 from fleeting.app.study import study_app
 from fleeting.app.sweep import sweep
 from fleeting.app.synth import synth
@@ -157,11 +158,18 @@ def _wrong_usage(exc: CycloptsError) -> str:
     return told
 
 
+# A warning is said once, however many units, frames or rows it comes from.
+_told: set[str] = set()
+
+
 def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
 ) -> None:
+    if (told := str(message)) in _told:
+        return
+    _told.add(told)
     about_work = issubclass(category, UserWarning | FutureWarning)
-    Screen().warn(str(message) if about_work else f"{category.__name__}: {message} ({filename}, line {lineno})")
+    Screen().warn(told if about_work else f"{category.__name__}: {told} ({filename}, line {lineno})")
 
 
 def run() -> None:

@@ -1,19 +1,17 @@
-"""The verbs ``spot`` and ``benchmark-spotting``: where the apex is, and how well it is found."""
+"""The verb ``spot``: where the apex is."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from fleeting.app.screen import Screen
 from fleeting.app.specs import parse_spec
-from fleeting.errors import FleetingError
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
-Jobs = Annotated[int, Parameter(name=["--jobs", "-j"], help="Processes; 0 for one per core.")]
 
 # Below this the flow of a still face under sensor noise cannot be told from motion (pixels of a 128-pixel face).
 STILL = 0.25
@@ -129,93 +127,5 @@ def spot(
             "scores": None if written is None else str(written),
             "figure": None if drawn is None else str(drawn),
             "warnings": told,
-        }
-    )
-
-
-def benchmark_spotting(
-    data: list[str],
-    /,
-    *,
-    methods: Annotated[
-        list[str] | None, Parameter(negative="", consume_multiple=True, help="NAME[,option=value...]; several.")
-    ] = None,
-    within: Literal["clip", "expression"] = "clip",
-    out: Path | None = None,
-    jobs: Jobs = 0,
-    json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Measure how far spotted apexes are from annotated ones, method by method.
-
-    Clips without an annotated apex, without a face, or that cannot be read are skipped, counted and named.
-
-    Example: fleeting benchmark-spotting synthetic:clips
-
-    Parameters
-    ----------
-    data : list of str
-        Data sets as KIND:PATH, such as casme2:/data/CASME2 samm:/data/SAMM.
-    methods : list of str or None, optional
-        Apex spotters as NAME[,option=value...], several (default: all, and motion by flow and strain together).
-    within : {"clip", "expression"}, optional
-        Search the whole clip, or the frames from the annotated onset to the offset.
-    out : pathlib.Path or None, optional
-        Folder for errors.csv, a row per clip and method, and summary.csv.
-    """
-    from fleeting.datasets import load_clips
-    from fleeting.files import write_csv
-    from fleeting.spotting import benchmark_spotters, list_spotters, published_errors
-
-    screen = Screen(quiet, json)
-    ours = ["motion", "motion,by=both"]
-    specs = [*ours, *(name for name in list_spotters() if name not in ours)] if methods is None else methods
-    clips = load_clips(data)
-    with screen.bar() as bars:
-        found = benchmark_spotters(
-            clips, [parse_spec(spec) for spec in specs], within=within, jobs=jobs, progress=bars.step("clips")
-        )
-    for what, reason in found.skipped:
-        screen.warn(f"skipped {what}: {reason}")
-    summary = found.summary()
-    if summary.empty:
-        raise FleetingError(f"no apex could be spotted in the {len(clips)} clips; the reasons are above")
-    width = max(len(method) for method in summary["method"])
-    for dataset, part in summary.groupby("dataset", sort=False):
-        searched = found.table[found.table["dataset"] == dataset].drop_duplicates(["subject", "clip"])["n_frames"]
-        screen.show(f"{dataset}: {len(searched)} clips of {searched.mean():.0f} frames on average")
-        screen.show(f"  {'':<{width}}  mean error, frames  median  90th perc.  mean, share of the clip")
-        for row in part.to_dict("records"):
-            spread = "" if row["se"] != row["se"] else f" ± {row['se']:.2f}"
-            screen.show(
-                f"  {row['method']:<{width}}  {row['mae']:>8.2f}{spread:<10}  {row['median']:>6.1f}  {row['p90']:>10.1f}  "
-                f"{row['mae_share']:>8.1%}"
-            )
-        for line in published_errors():
-            if dataset in line["datasets"].split("+"):
-                screen.show(
-                    f"  published: {line['mae_frames']} frames, {line['method']} ({line['source']}); {line['note']}"
-                )
-    if found.skipped:
-        screen.show(f"{len(found.skipped)} skipped; they are named above")
-    written: dict[str, Any] = {}
-    if out is not None:
-        skipped = [{"what": what, "reason": reason} for what, reason in found.skipped]
-        written = {"errors": str(write_csv(out / "errors.csv", found.table))}
-        written["summary"] = str(write_csv(out / "summary.csv", summary.round(6)))
-        if skipped:
-            import pandas as pd
-
-            written["skipped"] = str(write_csv(out / "skipped.csv", pd.DataFrame(skipped)))
-        screen.show(f"Written: {', '.join(written.values())}")
-    records = [{k: None if v != v else v for k, v in row.items()} for row in summary.round(6).to_dict("records")]
-    screen.dump(
-        {
-            "summary": records,
-            "skipped": [{"what": what, "reason": reason} for what, reason in found.skipped],
-            "published": [
-                line for line in published_errors() if set(line["datasets"].split("+")) & set(summary["dataset"])
-            ],
-            **written,
         }
     )
