@@ -101,9 +101,9 @@ def _lines(table: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
 def _write(out: Path, errors: pd.DataFrame, summary: pd.DataFrame, skipped: list[dict[str, Any]]) -> dict[str, str]:
     import pandas as pd
 
-    from fleeting.files import write_csv
+    from fleeting.records import write_frame
 
     tables = {"errors": errors, "summary": summary}
     if skipped:
         tables["skipped"] = pd.DataFrame(skipped)
-    return {name: str(write_csv(out / f"{name}.csv", table)) for name, table in tables.items()}
+    return {name: str(write_frame(out / f"{name}.csv", table)) for name, table in tables.items()}

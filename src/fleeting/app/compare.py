@@ -42,8 +42,9 @@ def compare(
     seed : int, optional
         Random seed of the permutations and the bootstrap.
     """
-    from fleeting.files import without_nan, write_csv
+    from fleeting.files import without_nan
     from fleeting.metrics import compare_methods
+    from fleeting.records import write_frame
 
     screen = output.screen()
     if out is not None and out.suffix.lower() != ".csv":
@@ -63,7 +64,7 @@ def compare(
     for line in _lines(result, names):
         screen.show(line)
     if out is not None:
-        write_csv(out, result.round(6))
+        write_frame(out, result.round(6))
         screen.show()
         screen.show(f"Table: {out}")
     screen.dump({"first": names[0], "classes": list(classes), "rows": without_nan(result.to_dict("records"))})
