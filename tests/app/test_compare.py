@@ -105,7 +105,7 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(places, write_run, tmp
     assert "+0.000  [+0.000, +0.000]  p = 1.0000" in text
 
 
-def test_a_spreadsheet_runs_nothing_in_the_table(tmp_path, capsys):
+def test_a_spreadsheet_runs_nothing_in_the_table(write_run, tmp_path, capsys):
     run = write_run(tmp_path / "=1+1", answers(0.9, 1))
     assert main(["compare", str(run), "--permutations", "10", "--out", str(tmp_path / "c.csv")]) == 0
     assert "\n'=1+1," in (tmp_path / "c.csv").read_text(encoding="utf-8")
