@@ -43,6 +43,11 @@ class RecordError(FleetingError, ValueError):
         super().__init__(f"{path}: {found}{'; ' + remedy if remedy else ''}")
         self.path = Path(path)
         self.found = found
+        self._given = (str(path), found, remedy)
+
+    def __reduce__(self) -> tuple[type[RecordError], tuple[str, str, str]]:
+        # A worker process hands its errors over by value.
+        return type(self), self._given
 
     def __str__(self) -> str:
         return str(self.args[0])
