@@ -163,6 +163,17 @@ def write_answers():
     return write
 
 
+@pytest.fixture(scope="session")
+def mutate():
+    """One small damage to a file, drawn from a generator: ``mutate(path, rng)``; see ``tests/mutants``."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("mutations", Path(__file__).parent / "mutants" / "mutations.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.mutate
+
+
 @pytest.fixture
 def own_registries(monkeypatch):
     """What a test registers is forgotten after it."""

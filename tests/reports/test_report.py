@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -442,3 +443,20 @@ def test_scored_by_the_project_itself(write_run: WriteRun) -> None:
     assert "accuracy 1.00 [1.00, 1.00]" in page.text("p", "lede")
     assert "An interval of no width is no certainty" in page.text("p")
     assert not page.all("div", "caution") and "A partial result" in page.text("div", "alert")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_damage_gives_a_page_or_an_error_of_ours(
+    write_run: WriteRun, mutate: Callable[[Path, random.Random], str], seed: int
+) -> None:
+    run = write_run(watch=True, epochs=3)
+    names = ["run.json", "summary.json", "*.csv", "units/*/unit.json", "units/*/*.csv", "samples/samples.csv"]
+    rng = random.Random(seed)
+    path = rng.choice(sorted(run.glob(names[seed % len(names)])))
+    mutate(path, rng)
+    try:
+        page = page_of(run)
+    except NotARunError as error:
+        assert path.name == "run.json" and "run.json" in str(error)
+    else:
+        assert [e["attrs"]["id"] for e in page.all("section")] == SECTIONS

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from fleeting.errors import UsageError
 from fleeting.experiments.aggregate import aggregate
 from fleeting.experiments.config import ExperimentConfig
@@ -26,7 +28,7 @@ from fleeting.experiments.plan import StartedRun, start_run
 from fleeting.experiments.prepare import PreparedData, prepare_clips
 from fleeting.experiments.run import RunFolder
 from fleeting.files import write_csv, write_json
-from fleeting.records import CollectionHead, UnitRecord, claim_folder
+from fleeting.records import CollectionHead, UnitRecord, claim_folder, explain_invalid
 from fleeting.renamed import renamed_argument
 from fleeting.training.device import device_for
 
@@ -123,7 +125,10 @@ class Collection:
         """
         path = self.path / _HEAD
         given = identity.to_json() if isinstance(identity, CollectionHead) else json.loads(json.dumps(dict(identity)))
-        head = CollectionHead(**given)
+        try:
+            head = CollectionHead(**given)
+        except ValidationError as exc:
+            raise UsageError(f"this collection cannot be written down: {explain_invalid(exc)}") from exc
         if not claim_folder(self.path, _HEAD):
             head.write(path)
             return

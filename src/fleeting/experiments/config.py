@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 
 from fleeting.experiments.selection import Selection
 from fleeting.protocols import create_protocol
+from fleeting.records.run import Seed
 from fleeting.sequences import Recipe, recipe_from_dict
 from fleeting.training import TrainingConfig
 
@@ -58,7 +59,7 @@ class ExperimentConfig(BaseModel):
     protocol: str = "stratified-kfold"
     protocol_options: dict[str, Any] = Field(default_factory=dict)
     classes: tuple[str, ...] | None = None
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     selection: Selection | None = None
     watch: bool = False
     device: str = "cpu"

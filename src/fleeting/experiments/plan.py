@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from fleeting.clips import Clip
 from fleeting.errors import UsageError
@@ -36,6 +37,8 @@ from fleeting.records import (
     SelectionPart,
     SkippedRow,
     TrainingPart,
+    UnitRecord,
+    explain_invalid,
     write_frame,
 )
 from fleeting.renamed import renamed_argument
@@ -104,7 +107,10 @@ def start_run(
     folds = folds_of(protocol, table)
     units = [_unit(config, prepared, fold, seed) for fold in folds for seed in config.seeds]
     notes = [*_notes(config, prepared), *split_notes(protocol, table, folds), *prepared.notes]
-    head = _head(run, config, prepared, protocol, units, notes)
+    try:
+        head = _head(run, config, prepared, protocol, units, notes)
+    except ValidationError as exc:
+        raise UsageError(f"this run cannot be written down: {explain_invalid(exc)}") from exc
     run.begin(head)
     write_frame(run.path / "clips.csv", table)
     SkippedRow.write_all(run.path / "skipped.csv", prepared.skipped)
@@ -117,11 +123,11 @@ def start_run(
 
 def _is_whole(run: RunFolder, unit: ListedUnit, observer: Observer) -> bool:
     """Tell whether a unit is finished and its predictions are those that it made."""
-    done = run.finished(unit.key)
-    if done is None:
+    path = run.unit_folder(unit.key) / "unit.json"
+    if not path.exists():
         return False
     try:
-        run.answers(done, unit)
+        run.answers(UnitRecord.read(path), unit)
     except RecordError as exc:
         observer.say(f"Unit {unit.key} is trained again: {exc.path.name} {exc.found}")
         return False

@@ -125,6 +125,8 @@ def run_sweep(
     """
     import pandas as pd
 
+    # Impossible values are told before a folder is made.
+    planned = plan_sweep(config, grids)
     collection = Collection(out)
     collection.claim(
         SweepHead(
@@ -133,7 +135,6 @@ def run_sweep(
             grids=[{name: list(values) for name, values in grid.fields.items()} for grid in grids],
         )
     )
-    planned = plan_sweep(config, grids)
     unique = {run.name: run for _, _, run in planned.values()}
     done = collection.conduct(list(unique.values()), jobs=jobs, cache=cache, observer=observer)
     tables: dict[str, pd.DataFrame] = {}

@@ -1,6 +1,6 @@
 """Records: everything that lies on disk between rooms, each with one way to disk and one tolerant way back."""
 
-from fleeting.records.base import Record, RecordError, read_json, read_regular
+from fleeting.records.base import Record, RecordError, explain_invalid, read_json, read_regular
 from fleeting.records.cache import CachedSequence, CacheManifest
 from fleeting.records.collection import CollectionHead, SweepHead
 from fleeting.records.dataset import RecordingsHead, SyntheticHead
@@ -86,6 +86,7 @@ __all__ = [
     "WatchedAnswers",
     "claim_folder",
     "defuse",
+    "explain_invalid",
     "format_table",
     "is_litter",
     "make_folder",
