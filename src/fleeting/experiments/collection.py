@@ -54,7 +54,7 @@ class PlannedRun:
     what : str
         One sentence about it.
     config : ExperimentConfig
-        What is run.
+        The experiment.
     """
 
     name: str
@@ -64,7 +64,7 @@ class PlannedRun:
 
 @dataclass
 class CompletedRun:
-    """What came of a planned run.
+    """A planned run and its outcome.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class CompletedRun:
         return self.run.units()
 
     def describe(self) -> dict[str, Any]:
-        """A row for the page's list of runs."""
+        """Give a row for the page's list of runs."""
         finished = self.finished
         return {
             "name": self.planned.name,
@@ -114,7 +114,7 @@ class Collection:
         Parameters
         ----------
         identity : CollectionHead or mapping
-            What is asked for; every field counts.
+            Request that the folder answers; every field counts.
 
         Raises
         ------
@@ -162,12 +162,12 @@ class Collection:
         cache : str or os.PathLike or None, optional
             Root of the sequence cache.
         observer : Observer or None, optional
-            What is told of the progress.
+            Receiver of the progress.
 
         Returns
         -------
         dict of str to CompletedRun
-            What came of each run, by name.
+            Outcome of each run, by name.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What is run: one frozen configuration, and the units that it falls into."""
+"""The configuration of an experiment, and the units that it falls into."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 
 from fleeting.experiments.selection import Selection
 from fleeting.protocols import create_protocol
-from fleeting.records.run import Seed
+from fleeting.records.kinds import Seed
 from fleeting.sequences import Recipe, recipe_from_dict
 from fleeting.training import TrainingConfig
 
@@ -27,20 +27,20 @@ class ExperimentConfig(BaseModel):
         Label scheme that names the clips' emotions (:func:`fleeting.datasets.list_schemes`); ``None`` takes the
         protocol's, and keeps the data sets' own labels if it has none.
     recipe : Recipe
-        How a clip becomes a sequence.
+        Rule that makes a sequence of a clip.
     model, model_options : str and dict of str to object, optional
         A name of :func:`fleeting.models.list_models`, and its own options.
     training : TrainingConfig
         Optimiser, epochs and so on; its ``motion`` follows the recipe's.
     protocol, protocol_options : str and dict of str to object, optional
-        How the clips are split: a name of :func:`fleeting.protocols.list_protocols`, and its options, such as
+        Rule that splits the clips: a name of :func:`fleeting.protocols.list_protocols`, and its options, such as
         ``{"folds": 5, "seed": 0}``.
     classes : tuple of str or None, optional
         Emotions to keep, in order; ``None`` for all that occur.
     seeds : tuple of int, optional
         Each fold is trained once for each.
     selection : Selection or None, optional
-        What each unit chooses on an inner split of its training side; ``None`` to choose nothing, which is to take the
+        Choice that each unit makes on an inner split of its training side; ``None`` to choose nothing, which is to take the
         weights after the last epoch.
     watch : bool, optional
         Record the test clips' loss, accuracy and answers after each epoch. It is only shown, never used to choose.
@@ -71,7 +71,7 @@ class ExperimentConfig(BaseModel):
 
     @property
     def effective_training(self) -> TrainingConfig:
-        """The training with the recipe's motion, which is the one that counts."""
+        """Training with the recipe's motion, which is the one that counts."""
         return self.training.model_copy(update={"motion": self.recipe.motion})
 
     @property

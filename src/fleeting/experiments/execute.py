@@ -52,7 +52,7 @@ def evaluate(
     Parameters
     ----------
     config : ExperimentConfig
-        What is run.
+        The experiment.
     out : str or os.PathLike
         The run folder. Asking again for the same run resumes it.
     clips : sequence or None, optional
@@ -63,7 +63,7 @@ def evaluate(
     cache : str or os.PathLike or None, optional
         Root of the sequence cache; see :func:`fleeting.sequences.cache.default_cache`.
     observer : Observer or None, optional
-        What is told of the progress.
+        Receiver of the progress.
     samples : bool, optional
         Write a few film strips into the run folder for the report. They show faces.
 
@@ -169,7 +169,7 @@ def run_units(
     jobs : int or None, optional
         Processes, one thread each; 0 or ``None`` for one per core, on CUDA for up to four, which share the card.
     observer : Observer or None, optional
-        What is told of the progress.
+        Receiver of the progress.
     keep_going : bool, optional
         Return what failed instead of raising.
 
@@ -235,7 +235,7 @@ def train_on_all(
     Parameters
     ----------
     config : ExperimentConfig
-        As for :func:`evaluate`; its protocol is not used, its first seed is.
+        The experiment; of its protocol and seeds only the first seed is used.
     out : str or os.PathLike
         Folder for ``model.safetensors``, ``config.json`` and ``history.csv``.
 

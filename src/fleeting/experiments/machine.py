@@ -1,4 +1,4 @@
-"""What a result was computed with."""
+"""Software and hardware that a result is computed with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of us, and of every library that shapes a result."""
+    """Look up the versions of Python, of Fleeting, and of every library that shapes a result."""
     found = {"python": platform.python_version(), "fleeting": __version__}
     for name in PACKAGES:
         try:
@@ -38,7 +38,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str | int]:
-    """System, processor and cores; no host or user names."""
+    """Describe system, processor and cores; no host or user names."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),

@@ -1,4 +1,4 @@
-"""What a screen may want to know while a run goes on."""
+"""News for a screen while a run goes on."""
 
 from __future__ import annotations
 

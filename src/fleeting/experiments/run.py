@@ -46,7 +46,7 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether a run was begun here."""
+        """True if a run was begun here."""
         return os.path.isfile(self.path / _HEAD)  # noqa: PTH113 - False for every odd path, where Path raises
 
     def read(self) -> RunHead:

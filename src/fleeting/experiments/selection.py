@@ -27,7 +27,7 @@ INNER = "subject-kfold"
 
 
 class Selection(BaseModel):
-    """What is chosen for each unit, and by which figure.
+    """Rule by which each unit chooses epochs and hyper-parameters on its training side.
 
     Every candidate is trained on all but one of some folds of the training side and asked about the rest, people never
     being on both sides; the answers of all folds are pooled and scored. The best is then trained on the whole
@@ -41,9 +41,9 @@ class Selection(BaseModel):
         Values to choose from by field, such as ``{"training.learning_rate": (0.001, 0.0001)}``; ``model.X`` is an
         option of the network. All combinations are candidates.
     metric : {"uf1", "uar", "accuracy"}, optional
-        What is made large: ``"uf1"``, ``"uar"`` or ``"accuracy"``.
+        Figure that is made large: ``"uf1"``, ``"uar"`` or ``"accuracy"``.
     folds : int, optional
-        Of the inner split (``subject-kfold``, seeded by the unit's seed).
+        Folds of the inner split (``subject-kfold``, seeded by the unit's seed).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,7 +76,7 @@ class Selection(BaseModel):
 
     @classmethod
     def create(cls, **fields: Any) -> Selection:
-        """The same as the constructor, with a ``UsageError`` in plain words for what is impossible."""
+        """Do the same as the constructor, with a ``UsageError`` in plain words for what is impossible."""
         try:
             return cls(**fields)
         except ValidationError as exc:
@@ -87,16 +87,16 @@ class Selection(BaseModel):
             ) from exc
 
     def points(self) -> list[dict[str, Any]]:
-        """Every combination of the grid's values, the last field changing fastest; one empty one without a grid."""
+        """Give every combination of the grid's values, the last field changing fastest; one empty one without a grid."""
         return [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
 
     @property
     def trainings(self) -> int:
-        """How many trainings the choice costs, besides the one that counts."""
+        """Number of trainings that the choice costs, besides the one that counts."""
         return len(self.points()) * self.folds
 
     def sentence(self) -> str:
-        """What is chosen and how, as a report prints it."""
+        """Say what is chosen and how, as a report prints it."""
         what = [*(["the number of epochs"] if self.epochs else []), *self.grid]
         return (
             f"{' and '.join(what)} chosen in each fold by {_SHOWN[self.metric]} on {self.folds} inner folds of its "
@@ -108,7 +108,7 @@ _SHOWN = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
 
 def nothing_chosen(training: TrainingConfig) -> str:
-    """What a report prints where nothing was chosen."""
+    """Say that nothing was chosen, as a report prints it."""
     what = "the model is fitted at once" if training.optimizer == "none" else "the weights after the last epoch"
     return f"nothing was chosen: {what}"
 
@@ -124,7 +124,7 @@ class Candidate:
     epoch : int or None
         The best one, or ``None`` if epochs were not chosen.
     score : float
-        Of the pooled answers on the inner folds, at that epoch.
+        Figure of the pooled answers on the inner folds, at that epoch.
     """
 
     point: dict[str, Any]
@@ -132,12 +132,12 @@ class Candidate:
     score: float
 
     def describe(self) -> dict[str, Any]:
-        """What ``unit.json`` stores of it."""
+        """Give what ``unit.json`` stores of it."""
         return {**self.point, **({} if self.epoch is None else {"epochs": self.epoch}), "score": round(self.score, 6)}
 
 
 def by_owner(point: Mapping[str, Any], owners: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """``{"training.epochs": 3}`` as ``{"training": {"epochs": 3}}``, with every owner in it."""
+    """Give ``{"training.epochs": 3}`` as ``{"training": {"epochs": 3}}``, with every owner in it."""
     fields: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
     for name, value in point.items():
         owner, _, field = name.partition(".")
@@ -148,7 +148,7 @@ def by_owner(point: Mapping[str, Any], owners: Sequence[str]) -> dict[str, dict[
 def changed(
     training: TrainingConfig, options: Mapping[str, Any], point: Mapping[str, Any]
 ) -> tuple[TrainingConfig, dict[str, Any]]:
-    """Training and network options with some values changed, each checked as if it had been given at first.
+    """Change some values of training and network options, each checked as if it had been given at first.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def changed(
 def best_epoch(
     answers: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]], n_classes: int, metric: str
 ) -> tuple[int, float]:
-    """The first of the best rows of answers, and its score.
+    """Find the first of the best rows of answers, and its score.
 
     Parameters
     ----------

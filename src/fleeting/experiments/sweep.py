@@ -57,12 +57,12 @@ class Grid:
                 raise UsageError(f"grid field {name}: expected at least one value, each once; found {list(values)}")
 
     def points(self) -> list[dict[str, Any]]:
-        """Every combination, the last field changing fastest."""
+        """Give every combination, the last field changing fastest."""
         return [dict(zip(self.fields, values, strict=True)) for values in product(*self.fields.values())]
 
 
 def vary(config: ExperimentConfig, point: Mapping[str, Any]) -> ExperimentConfig:
-    """The configuration with some fields changed; every change is checked as if it had been given at first.
+    """Change some fields of a configuration; every change is checked as if it had been given at first.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def vary(config: ExperimentConfig, point: Mapping[str, Any]) -> ExperimentConfig
 
 
 def plan_sweep(config: ExperimentConfig, grids: Sequence[Grid]) -> dict[str, tuple[Grid, dict[str, Any], PlannedRun]]:
-    """The runs of a sweep by ``grid number:point number``; equal configurations share one run."""
+    """List the runs of a sweep by ``grid number:point number``; equal configurations share one run."""
     planned: dict[str, tuple[Grid, dict[str, Any], PlannedRun]] = {}
     for number, grid in enumerate(grids):
         for position, point in enumerate(grid.points()):
@@ -111,9 +111,9 @@ def run_sweep(
     Parameters
     ----------
     config : ExperimentConfig
-        What stays the same.
-    grids : sequence
-        What varies.
+        The experiment, all but the fields that vary.
+    grids : sequence of Grid
+        The fields that vary.
     out : str or os.PathLike
         The sweep's folder; :func:`fleeting.reports.render_report` makes its page.
 

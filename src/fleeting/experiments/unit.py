@@ -57,30 +57,30 @@ class FoldSide:
         return len(self.paths)
 
     def take(self, positions: Iterable[int]) -> FoldSide:
-        """The clips at some positions."""
+        """Take the clips at some positions."""
         chosen = [int(i) for i in positions]
         return FoldSide(*(tuple(values[i] for i in chosen) for values in (self.paths, self.labels, self.rows)))  # type: ignore[arg-type]
 
     def sequences(self) -> SequenceFiles:
-        """Their sequences, read when they are asked for."""
+        """Give their sequences, read when they are asked for."""
         from fleeting.training import SequenceFiles
 
         return SequenceFiles(self.paths)
 
     def table(self) -> pd.DataFrame:
-        """A row per clip, as protocols read it."""
+        """Give a row per clip, as protocols read it."""
         table = pd.DataFrame(self.rows, columns=["dataset", "subject", "clip"])
         table["emotion"] = self.labels
         return table
 
     def subjects(self) -> list[str]:
-        """Who is in them, sorted."""
+        """List the people in them, sorted."""
         return sorted({f"{dataset}/{subject}" for dataset, subject, _ in self.rows})
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """All that decides a trained model: the training side, and how it is learnt from. No test clip is in it."""
+    """Everything that decides a trained model: the training side, and how it is learnt from. No test clip is in it."""
 
     key: str
     seed: int
@@ -106,7 +106,7 @@ class UnitJob:
     fold : int
         Number of the fold.
     training_job : TrainingJob
-        What is trained.
+        The training.
     test : FoldSide
         The clips that are predicted when training has ended.
     watch : bool, optional
@@ -121,7 +121,7 @@ class UnitJob:
 
     @property
     def key(self) -> str:
-        """Of the unit."""
+        """Name of the unit and of its folder."""
         return self.training_job.key
 
     @property
@@ -133,7 +133,7 @@ class UnitJob:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a training_job, and from what."""
+    """The training and the options that were chosen for a job, and how."""
 
     training: TrainingConfig
     model_options: dict[str, Any]
@@ -236,7 +236,7 @@ def fit(
     Parameters
     ----------
     training_job : TrainingJob
-        What is trained.
+        The training.
     on_epoch : OnEpoch or None, optional
         Called after each epoch.
     watched : FoldSide or None, optional

@@ -7,25 +7,27 @@ from fleeting.records.dataset import RecordingsHead, SyntheticHead
 from fleeting.records.folders import claim_folder, is_litter, make_folder, sweep_unfinished
 from fleeting.records.model import InputSizes, ModelConfig, ModelDescription, ModelExtra, StandardisationPart
 from fleeting.records.open import OpenRecord, WasDict
-from fleeting.records.run import (
+from fleeting.records.results import (
     ChallengeLog,
-    ClipRow,
-    ListedUnit,
     MeanScores,
-    ModelPart,
     Notice,
     PooledScores,
+    ResultRow,
+    Scores,
+    Summary,
+)
+from fleeting.records.run import (
+    ClipRow,
+    ListedUnit,
+    ModelPart,
     ProtocolPart,
     PublishedScore,
     RecipePart,
-    ResultRow,
     RunConfig,
     RunHead,
     SampleRow,
-    Scores,
     SelectionPart,
     SkippedRow,
-    Summary,
     TrainingPart,
 )
 from fleeting.records.tables import Row, defuse, format_table, read_table, undo_defuse, write_frame, write_table

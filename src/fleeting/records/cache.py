@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from fleeting.records.base import Record
+from fleeting.records.kinds import Count
 from fleeting.records.open import OpenRecord
-from fleeting.records.run import Count
 
 __all__ = ["CacheManifest", "CachedSequence"]
 

@@ -12,7 +12,7 @@ __all__ = ["CollectionHead", "SweepHead"]
 
 
 class CollectionHead(OpenRecord):
-    """What a folder of several runs was asked for; every field counts.
+    """Request that a folder of several runs answers; every field counts.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class CollectionHead(OpenRecord):
 
 
 class SweepHead(CollectionHead):
-    """What a sweep was asked for.
+    """Request that the folder of a sweep answers.
 
     Attributes
     ----------

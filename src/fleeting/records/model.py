@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from fleeting.records.base import RecordError, read_json
+from fleeting.records.kinds import Count, Seed
 from fleeting.records.open import OpenRecord, WasDict
-from fleeting.records.run import Count, Seed
 from fleeting.records.unit import Collapse
 
 __all__ = ["InputSizes", "ModelConfig", "ModelDescription", "ModelExtra", "StandardisationPart"]

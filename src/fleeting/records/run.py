@@ -1,64 +1,34 @@
-"""The head of a run and its figures: ``run.json``, ``summary.json``, ``results.csv``, ``clips.csv``, ``skipped.csv``."""
+"""The head of a run and its clips: ``run.json``, ``clips.csv``, ``skipped.csv``, ``samples.csv``."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from fleeting.records.base import Record, RecordError
+from fleeting.records.base import RecordError
+from fleeting.records.kinds import Amount, Count, Seed, Share, UnitKey
 from fleeting.records.open import OpenRecord, WasDict
-from fleeting.records.tables import Row, write_table
+from fleeting.records.tables import Row
 
 __all__ = [
-    "ChallengeLog",
     "ClipRow",
-    "Count",
     "ListedUnit",
-    "MeanScores",
     "ModelPart",
-    "Notice",
-    "PooledScores",
     "ProtocolPart",
     "PublishedScore",
     "RecipePart",
-    "ResultRow",
     "RunConfig",
     "RunHead",
     "SampleRow",
-    "Scores",
-    "Seed",
     "SelectionPart",
-    "Share",
     "SkippedRow",
-    "Summary",
     "TrainingPart",
-    "UnitKey",
 ]
 
 FORMAT: Final = 1
 _AGAIN = "run the evaluation again into a new folder"
-
-
-def _plain_name(name: str) -> str:
-    if PurePosixPath(name).name != name or name in ("", ".", "..") or "\\" in name or not name.isprintable():
-        raise ValueError("expected the name of a folder below units/")
-    return name
-
-
-#: Name of a unit and of its folder; never a path that leads elsewhere.
-UnitKey = Annotated[str, Field(max_length=200), AfterValidator(_plain_name)]
-#: Clips, epochs, pixels: more than anybody has, and small enough to reckon with.
-Count = Annotated[int, Field(ge=0, le=10**8)]
-#: A rate, a loss, a time: no number of 32 bits is larger.
-Amount = Annotated[float, Field(ge=0, le=3.5e38)]
-#: A random seed, as it fits into a column of 64-bit numbers.
-Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-#: A share from 0 to 1, but for the dust of rounding, or ``None`` where there is none.
-Share = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)] | None
 
 
 class RecipePart(OpenRecord):
@@ -92,7 +62,7 @@ class PublishedScore(OpenRecord):
     uf1, uar : float or None
         The figures.
     source : str
-        Where they are printed.
+        Paper and table.
     """
 
     data: str = ""
@@ -159,7 +129,7 @@ class ProtocolPart(OpenRecord):
     noun : str
         Name of one train/test split: ``"fold"`` or ``"split"``.
     sentence : str
-        How the clips are split, in words.
+        Rule of the split, in words.
     """
 
     name: str = ""
@@ -169,7 +139,7 @@ class ProtocolPart(OpenRecord):
 
 
 class SelectionPart(OpenRecord):
-    """How a run chooses epochs and hyper-parameters.
+    """Choice of epochs and hyper-parameters of a run.
 
     Attributes
     ----------
@@ -250,13 +220,13 @@ class RunHead(WasDict):
     kind, name, created : str
         ``"evaluate"``; the folder's name; the time, ISO 8601.
     config : RunConfig
-        What is run.
+        The configuration.
     classes : tuple of str
         Classes in order.
     units : tuple of ListedUnit
         All units, finished or not.
     versions, machine : dict of str to str
-        What the result is computed with.
+        Software and hardware that compute the result.
     notes : tuple of str
         Sentences for the reader of the report.
     """
@@ -289,182 +259,6 @@ class RunHead(WasDict):
                 path, f"run format {repr(found)[:40]}, this version reads {FORMAT}", "use the version that wrote it"
             )
         return super().parse(value, path)
-
-
-class Scores(WasDict):
-    """Figures of one set of answers, with the ends of their 95 % intervals over subjects.
-
-    Attributes
-    ----------
-    n : int
-        Answers.
-    n_clips, n_subjects, n_folds : int or None
-        Different clips, people and folds among them.
-    uf1, uar, accuracy : float or None
-        The figures, pooled over folds; ``_low`` and ``_high`` are the ends of the interval, ``_fold_mean`` the mean of the
-        folds' own figures.
-    """
-
-    n: Count = 0
-    n_clips: Count | None = None
-    n_subjects: Count | None = None
-    n_folds: Count | None = None
-    uf1: Share = None
-    uf1_low: Share = None
-    uf1_high: Share = None
-    uf1_fold_mean: Share = None
-    uar: Share = None
-    uar_low: Share = None
-    uar_high: Share = None
-    uar_fold_mean: Share = None
-    accuracy: Share = None
-    accuracy_low: Share = None
-    accuracy_high: Share = None
-    accuracy_fold_mean: Share = None
-
-
-class PooledScores(Scores):
-    """Figures of all answers of a run together.
-
-    Attributes
-    ----------
-    majority_accuracy, majority_class : float or None and str
-        What always answering the training side's commonest class would reach, and that class.
-    confusion : tuple of tuple of int
-        Answers by label (row) and answer (column), in the order of the classes.
-    by_dataset : dict of str to Scores
-        The figures of each data set.
-    """
-
-    majority_accuracy: Share = None
-    majority_class: str = ""
-    confusion: tuple[tuple[Count, ...], ...] = ()
-    by_dataset: dict[str, Scores] = Field(default_factory=dict)
-
-
-class MeanScores(WasDict):
-    """Plain means of the folds' figures."""
-
-    accuracy: Share = None
-    uf1: Share = None
-    uar: Share = None
-    majority_accuracy: Share = None
-
-
-class ChallengeLog(WasDict):
-    """Which file holds the challenge's log, or why there is none."""
-
-    file: str | None = None
-    why: str = ""
-
-
-class Notice(Record):
-    """A sentence for the reader of the report, and its kind: ``"collapsed"`` for a training that stopped learning."""
-
-    kind: str
-    text: str
-
-
-class Summary(WasDict):
-    """The figures of a run, ``summary.json``.
-
-    Attributes
-    ----------
-    partial : bool
-        If True, units are missing.
-    expected, finished : int
-        All units; those that are scored.
-    missing : tuple of str
-        Keys of the others.
-    classes : tuple of str
-        Classes in order.
-    pooled, mean : PooledScores and MeanScores
-        Figures of all answers together; means of the folds.
-    collapsed : int
-        Units that stopped learning.
-    warnings, warning_kinds : tuple of str
-        Sentences and their kinds; :attr:`notices` has them together.
-    challenge_log : ChallengeLog
-        Where the challenge's log is.
-    """
-
-    remedy: ClassVar[str] = "score the run again with `fleeting report RUN`"
-
-    partial: bool = False
-    expected: Count = 0
-    finished: Count | None = None
-    missing: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    pooled: PooledScores = Field(default_factory=PooledScores)
-    mean: MeanScores = Field(default_factory=MeanScores)
-    collapsed: Count = 0
-    warnings: tuple[str, ...] = ()
-    warning_kinds: tuple[str, ...] = ()
-    challenge_log: ChallengeLog = Field(default_factory=ChallengeLog)
-
-    @property
-    def notices(self) -> list[Notice]:
-        """The warnings with their kinds; earlier versions wrote no kind, and warned of collapsed trainings only."""
-        kinds = (*self.warning_kinds, *["collapsed"] * len(self.warnings))
-        return [Notice(kind=kind, text=text) for kind, text in zip(kinds, self.warnings)]
-
-
-def _count_of(cell: Any) -> Any:
-    """A fold's cell says whether it collapsed, that of all folds how many did."""
-    return {"True": 1, "False": 0}.get(cell, cell) if isinstance(cell, str) else cell
-
-
-class ResultRow(Row):
-    """A row of ``results.csv``: a fold with a seed, the mean of all, or all answers pooled.
-
-    Attributes
-    ----------
-    scope : {"fold", "mean", "pooled"}
-        What the figures are of.
-    fold, seed : int or None
-        Of a fold.
-    n : int or None
-        Answers.
-    accuracy, uf1, uar : float or None
-        The figures; ``_low`` and ``_high`` are the ends of the interval.
-    majority_accuracy, majority_class : float or None and str
-        What always answering the training side's commonest class reaches, and that class.
-    collapsed : int
-        Trainings that stopped learning.
-    """
-
-    remedy: ClassVar[str] = "score the run again with `fleeting report RUN`"
-
-    scope: Literal["fold", "mean", "pooled"]
-    fold: Count | None = None
-    seed: Seed | None = None
-    n: Count | None = None
-    accuracy: Share
-    accuracy_low: Share = None
-    accuracy_high: Share = None
-    uf1: Share = None
-    uf1_low: Share = None
-    uf1_high: Share = None
-    uar: Share = None
-    uar_low: Share = None
-    uar_high: Share = None
-    majority_accuracy: Share = None
-    majority_class: str = ""
-    collapsed: Annotated[Count, BeforeValidator(_count_of)] = 0
-
-    @classmethod
-    def write_all(cls, path: str | os.PathLike[str], rows: Sequence[Self]) -> None:
-        """Write the table.
-
-        Raises
-        ------
-        FleetingError
-            If the file cannot be written.
-        """
-        # A fold's own cell says "True" or "False", as readers of earlier versions expect.
-        shown = [[bool(row.collapsed) if row.scope == "fold" else row.collapsed] for row in rows]
-        cells = [[*row.model_dump(exclude={"collapsed"}).values(), *last] for row, last in zip(rows, shown)]
-        write_table(path, list(cls.model_fields), cells)
 
 
 class ClipRow(Row):

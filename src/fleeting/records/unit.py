@@ -13,8 +13,8 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from fleeting.files import write_text
 from fleeting.records.base import RecordError, read_regular
+from fleeting.records.kinds import Amount, Count, Seed, Share, UnitKey
 from fleeting.records.open import OpenRecord, WasDict
-from fleeting.records.run import Amount, Count, Seed, Share, UnitKey
 from fleeting.records.tables import Row, format_table, read_table, write_table
 
 __all__ = [
@@ -34,7 +34,7 @@ _NAMES = ("dataset", "subject", "clip", "label", "prediction")
 
 
 class Collapse(WasDict):
-    """Whether and why a training stopped learning.
+    """The verdict on whether a training stopped learning.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Collapse(WasDict):
     reasons : tuple of str
         Signs of it.
     epoch : int or None
-        When it was noticed.
+        Epoch in which it was noticed.
     """
 
     collapsed: bool
@@ -66,7 +66,7 @@ class Majority(WasDict):
 
 
 class ChoicePart(OpenRecord):
-    """What a unit chose, from what.
+    """The choice that a unit made, and the candidates.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class ChoicePart(OpenRecord):
     chosen : dict of str to object
         Chosen values by field.
     metric, score : str or None and float or None
-        What was made large on the inner folds, and the best value.
+        Figure that was made large on the inner folds, and its best value.
     candidates : tuple of dict
         All combinations of values with their scores.
     inner_folds : tuple of tuple of str
@@ -104,17 +104,17 @@ class UnitRecord(WasDict):
     train_subjects, test_subjects : tuple of str
         People on both sides, as ``dataset/subject``.
     selection : ChoicePart
-        What was chosen for it.
+        The choice that was made for it.
     watched : bool
         If True, test clips were watched after each epoch.
     collapse : Collapse
-        Whether it stopped learning.
+        Verdict on whether it stopped learning.
     majority : Majority
-        What always answering the commonest class reaches.
+        The commonest class, and what always answering it reaches.
     device, steps, kernels : str or None
-        How it was trained.
+        Device, kind of steps and kernels that trained it.
     seconds : float or None
-        How long it took.
+        Time that it took.
     finished : str
         The time, ISO 8601.
     predictions_sha256 : str or None
@@ -174,7 +174,7 @@ class PredictionRow(Row):
 
     @property
     def right(self) -> bool:
-        """Whether the answer is the label."""
+        """True if the answer is the label."""
         return self.label == self.prediction
 
 
