@@ -12,7 +12,7 @@ __all__ = ["RecordingsHead", "SyntheticHead"]
 
 
 class RecordingsHead(OpenRecord):
-    """What a synthetic set was made with.
+    """Settings that a synthetic set was made with.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class RecordingsHead(OpenRecord):
 
 
 class SyntheticHead(RecordingsHead):
-    """What a synthetic set of clips, or of flow images, was made with.
+    """Settings that a synthetic set of clips, or of flow images, was made with.
 
     Attributes
     ----------

@@ -184,7 +184,7 @@ class ModelConfig(OpenRecord):
 
     @property
     def collapsed(self) -> bool:
-        """If True, the network answers a constant or its layers are dead."""
+        """True if the network answers a constant or its layers are dead."""
         return self.collapse is not None and self.collapse.collapsed
 
     def get(self, name: str, default: Any = None) -> Any:
