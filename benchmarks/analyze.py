@@ -25,7 +25,7 @@ options = json.loads(sys.argv[3])
 done = analyze(sys.argv[1], sys.argv[2], **options)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 took = time.perf_counter() - start
-print(json.dumps([done.head["counts"]["frames"], took, time.process_time() - cpu, done.head["seconds"], peak]))
+print(json.dumps([done.head.counts.frames, took, time.process_time() - cpu, done.head.seconds, peak]))
 """
 
 MEMORY = """

@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 
 from fleeting.analysis import AnalysisObserver, analyze
-from fleeting.analysis.events import EVENT_COLUMNS, FRAME_COLUMNS
+from fleeting.analysis.folder import FRAME_COLUMNS
 from fleeting.app.cli import main
 from fleeting.clips import ArrayFrames, Event
 from fleeting.errors import ClipReadError, NoFaceError, UsageError
 from fleeting.metrics import score_spotting
+from fleeting.records.analysis import EVENT_COLUMNS, FollowedFace
 from fleeting.reports import read_analysis
 from fleeting.synthesis import list_identities, make_recording
 
@@ -153,7 +154,7 @@ def test_without_pyav_opencv_reads_and_writes(film, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         analyze(film, tmp_path / "out", observer=Stop(100))
     found = analyze(film, tmp_path / "out", resume=True)
-    assert found.head["source"]["reader"] == "opencv" and not found.head["warnings"][1:]
+    assert found.head.source.reader == "opencv" and not found.head.warnings[1:]
     capture = cv2.VideoCapture(str(tmp_path / "out" / "annotated.mp4"))
     count = 0
     while capture.grab():
@@ -191,7 +192,7 @@ def test_killed_it_leaves_valid_files_and_goes_on(film, tmp_path):
     out = tmp_path / "out"
     code = (
         "import sys, time, importlib\nfrom fleeting.analysis import AnalysisObserver\n"
-        "job = importlib.import_module('fleeting.analysis.analyze')\njob._FLUSH_SECONDS = job._SNAPSHOT_SECONDS = 0.0\n"
+        "job = importlib.import_module('fleeting.analysis.analyze')\njob.FLUSH_SECONDS = job.SNAPSHOT_SECONDS = 0.0\n"
         "class Slow(AnalysisObserver):\n    def frame(self, frame, *rest):\n        time.sleep(0.02)\n"
         "        if frame.number == 120: print('there', flush=True)\n"
         "job.analyze(sys.argv[1], sys.argv[2], observer=Slow())"
@@ -248,7 +249,7 @@ def test_a_recogniser_names_the_emotion(recording, small_run, tmp_path):
     assert len(found.events) >= 2 and len(classes) == 3
     assert np.allclose(table[[f"p_{name}" for name in classes]].sum(axis=1), 1, atol=1e-4)
     assert all(table["emotion"] == table[[f"p_{n}" for n in classes]].idxmax(axis=1).str[2:])
-    assert found.head["weights"]["recogniser"]["classes"] == classes
+    assert found.head.weights["recogniser"]["classes"] == classes
 
 
 # Real recordings.
@@ -258,7 +259,7 @@ def test_a_real_face(video, tmp_path):
     found = analyze(video("single_face.mp4"), tmp_path / "out")
     frames = times(tmp_path / "out")
     assert len(frames) == 72 and frames["success"].mean() > 0.95
-    assert any("frames per second" in sentence for sentence in found.head["warnings"])
+    assert any("frames per second" in sentence for sentence in found.head.warnings)
 
 
 def test_a_face_that_comes_and_goes(video, tmp_path):
@@ -288,7 +289,7 @@ def test_times_of_a_variable_frame_rate_are_those_of_the_frames(recording, tmp_p
     path = write_av(tmp_path / "vfr.mp4", [recording.frames.grey(int(k)) for k in kept], (kept - kept[0]) / FPS)
     for backend in ("av", "opencv"):
         found = analyze(path, tmp_path / backend, video=False, backend=backend)
-        assert found.head["source"]["vfr"]
+        assert found.head.source.vfr
         frames = times(tmp_path / backend)
         assert np.allclose(frames["timestamp"], (kept - kept[0]) / FPS, atol=2e-3)
     truth = {"a": [e for e in recording.events if e.offset < 470]}
@@ -317,7 +318,7 @@ def test_rotation_in_the_metadata_is_applied(recording, tmp_path, backend):
     path = write_av(tmp_path / "turned.mp4", [np.rot90(f) for f in upright], [k / FPS for k in range(20)])
     rotate_metadata(path, 90)
     found = analyze(path, tmp_path / "out", video=False, backend=backend)
-    source = found.head["source"]
+    source = found.head.source
     assert source["rotation"] == 90 and (source["width"], source["height"]) == recording.frames.size
     assert times(tmp_path / "out")["success"].all()
 
@@ -330,7 +331,7 @@ def test_grey_odd_sizes_and_ten_bits(recording, tmp_path):
     courses = []
     for path in (odd, ten):
         found = analyze(path, tmp_path / path.stem)
-        assert (found.head["source"]["width"], found.head["source"]["height"]) == (279, 339)
+        assert (found.head.source.width, found.head.source.height) == (279, 339)
         assert (tmp_path / path.stem / "annotated.mp4").exists()
         courses.append(times(tmp_path / path.stem))
     assert courses[0]["success"].all() and courses[1]["success"].all()
@@ -361,8 +362,8 @@ def test_a_damaged_tail_keeps_what_came_before(recording, tmp_path, backend):
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(content[: len(content) * 6 // 10])
     found = analyze(broken, tmp_path / "out", video=False, backend=backend)
-    assert 25 < found.head["counts"]["frames"] < 45
-    assert any("damaged or missing" in sentence for sentence in found.head["warnings"])
+    assert 25 < found.head.counts.frames < 45
+    assert any("damaged or missing" in sentence for sentence in found.head.warnings)
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(ClipReadError):
         analyze(tmp_path / "text.mp4", tmp_path / "none", backend=backend)
@@ -382,11 +383,11 @@ def two(recording):
 
 def test_several_faces(two, tmp_path):
     found = analyze(two, tmp_path / "all", face="all")
-    assert [face["face_id"] for face in found.head["faces"]] == [0, 1]
+    assert [face.face_id for face in found.head.faces] == [0, 1]
     frames = times(tmp_path / "all")
     assert all(part["success"].all() and len(part) == 45 for _, part in frames.groupby("face_id"))
     one = analyze(two, tmp_path / "one", face=1, video=False)
-    assert one.head["faces"] == [{"face_id": 1, "frames": 45}]
+    assert one.head.faces == (FollowedFace(face_id=1, frames=45),)
     mine = times(tmp_path / "one")
     both = frames[frames["face_id"] == 1].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, both)
@@ -441,8 +442,8 @@ def test_a_folder_of_frames_needs_a_rate(recording, write_frames, tmp_path):
         analyze(folder, tmp_path / "out")
     sorted(folder.iterdir())[5].write_bytes(b"")
     found = analyze(folder, tmp_path / "out", fps=FPS)
-    assert found.head["counts"]["frames"] == 12 and found.head["counts"]["frames_with_face"] == 11
-    assert any("cannot be read" in sentence for sentence in found.head["warnings"])
+    assert found.head.counts.frames == 12 and found.head.counts.frames_with_face == 11
+    assert any("cannot be read" in sentence for sentence in found.head.warnings)
 
 
 MEMORY = """

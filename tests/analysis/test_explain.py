@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fleeting.analysis.explain import Explanation, draw_explanation, explain_sequence
-from fleeting.analysis.recognise import EventRecogniser, Recognised
+from fleeting.analysis.recogniser import Recognised, Recogniser
 from fleeting.errors import MissingExtraError, UsageError
 from fleeting.models import InputShape, ModelSpec, create_model
 from fleeting.sequences import Flow
@@ -204,5 +204,5 @@ def test_one_frame_of_flow_has_no_still_face_to_compare_with(tmp_path):
         explain_sequence(trained, X[0])
     # An analysis goes on without.
     picture = tmp_path / "event.png"
-    EventRecogniser(trained, "own").draw_explanation(Recognised(("a", "b", "c"), (1.0, 0.0, 0.0), (), X[0]), picture)
+    Recogniser(trained).draw_explanation(Recognised(("a", "b", "c"), (1.0, 0.0, 0.0), (), X[0]), picture)
     assert not picture.exists()

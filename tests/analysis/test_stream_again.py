@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fleeting.analysis.stream import open_stream
+from fleeting.analysis.streams import open_stream
 
 
 @pytest.mark.parametrize("first", [0, 3, 40])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fleeting
-from fleeting.analysis import about_weights, default_model, default_spotter
+from fleeting.analysis import about_weights, default_model
 from fleeting.analysis import weights as module
 from fleeting.app.cli import main
 from fleeting.errors import ModelFileError
@@ -24,10 +24,10 @@ def copied(tmp_path, monkeypatch):
     """The weights in a folder of their own, loaded anew."""
     shutil.copytree(FOLDER, tmp_path / "weights")
     monkeypatch.setattr(module, "_folder", lambda: tmp_path / "weights")
-    for load in (default_model, default_spotter):
+    for load in (default_model,):
         load.cache_clear()
     yield tmp_path / "weights"
-    for load in (default_model, default_spotter):
+    for load in (default_model,):
         load.cache_clear()
 
 
@@ -48,7 +48,6 @@ def test_they_know_what_they_are():
     assert "synthetic" in about["trained_on"]
     assert any("real" in sentence for sentence in about["limits"])
     assert not model.config.collapsed
-    assert (default_spotter() is None) == (module.SPOTTER_SHA256 is None)
 
 
 @pytest.mark.parametrize("fps", [25.0, 60.0, 200.0])

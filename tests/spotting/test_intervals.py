@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from fleeting.clips import kind_of
 from fleeting.errors import UsageError
 from fleeting.metrics import interval_iou, score_spotting
-from fleeting.spotting.intervals import IntervalSpotter, spot_intervals, spot_stream
+from fleeting.spotting import REGION_NAMES, REGION_UNITS
+from fleeting.spotting.interval_spotter import IntervalSpotter, spot_stream
+from fleeting.spotting.intervals import spot_intervals
 from fleeting.spotting.intervals_crops import measure_motion
 from fleeting.spotting.intervals_motion import (
     CROP_SIDE,
     MAP_SIDE,
-    REGION_NAMES,
-    REGION_UNITS,
     FaceMotion,
     MotionTable,
 )

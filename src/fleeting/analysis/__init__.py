@@ -1,6 +1,7 @@
 """Analysis: a person's own recording, from video to verdict."""
 
 from fleeting.analysis.analyze import Analysis, AnalysisObserver, analyze
+from fleeting.analysis.apex import SpottedRecording, spot_recording
 from fleeting.analysis.events import AnalyzedEvent
 from fleeting.analysis.explain import Explanation, draw_explanation, explain_sequence
 from fleeting.analysis.figure import draw_verdict, motion_overlay
@@ -13,8 +14,9 @@ from fleeting.analysis.interval_learning import (
     train_spotter,
 )
 from fleeting.analysis.predict import Verdict, predict
+from fleeting.analysis.recogniser import Recogniser
 from fleeting.analysis.stretch import Stretch, face_stretches
-from fleeting.analysis.weights import about_weights, default_model, default_spotter
+from fleeting.analysis.weights import about_weights, default_model
 from fleeting.renamed import renamed_names
 
 __all__ = [
@@ -24,12 +26,13 @@ __all__ = [
     "Explanation",
     "LearnedSpotter",
     "MeasuredRecording",
+    "Recogniser",
+    "SpottedRecording",
     "Stretch",
     "Verdict",
     "about_weights",
     "analyze",
     "default_model",
-    "default_spotter",
     "draw_explanation",
     "draw_verdict",
     "explain_sequence",
@@ -39,6 +42,7 @@ __all__ = [
     "motion_overlay",
     "predict",
     "save_spotter",
+    "spot_recording",
     "train_spotter",
 ]
 

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 from collections import deque
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fleeting.errors import ClipReadError, FleetingError
+from fleeting.analysis.video_parts import VideoPart
+from fleeting.errors import ClipReadError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fleeting.analysis.lane import Lane, Measured
     from fleeting.analysis.stream import Stream
 
-__all__ = ["AnnotatedVideo", "DrawnFace", "DrawnLabel", "join_parts"]
+__all__ = ["AnnotatedVideo", "DrawnFace", "DrawnLabel", "PointsInFrame"]
 
 MOST_FPS = 60.0  # of a faster recording every n-th frame is shown
 _MOST_SIDE = 1280
 _PART_SECONDS = 20.0
 _PANEL = 64
 _COURSE_SECONDS = 6.0
-_TICKS = 90_000
-_NAME = re.compile(r"part_(\d{9})_(\d{9})\.mp4$")
 # RGB
 _BOX, _DOT, _MICRO, _MACRO = (120, 200, 255), (190, 225, 255), (255, 70, 70), (255, 190, 60)
 
@@ -59,7 +56,7 @@ class AnnotatedVideo:
     stream : Stream
         Opened once more, for this.
     folder : pathlib.Path
-        Where the parts go.
+        Folder of the parts.
     labels : callable
         Gives the events found so far.
     start : int, optional
@@ -89,7 +86,7 @@ class AnnotatedVideo:
         self._thread.start()
 
     def push(self, frame: int, face: DrawnFace) -> None:
-        """What is known of a face in a frame."""
+        """Tell where a face is in a frame."""
         with self._change:
             self._pending.setdefault(frame, []).append(face)
 
@@ -103,7 +100,7 @@ class AnnotatedVideo:
                 self._change.wait(0.5)
 
     def state(self) -> dict[str, Any]:
-        """What has to be known to go on after the last whole part."""
+        """Give what has to be known to go on after the last whole part."""
         with self._change:
             records = {**self._kept, **self._pending}
             flat = [(frame, face) for frame, faces in records.items() for face in faces]
@@ -117,7 +114,7 @@ class AnnotatedVideo:
                 "points": np.stack(points) if points else np.zeros((0, 68, 2), np.float32),
             }
 
-    def take(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state; before :meth:`begin`."""
         points = iter(state["points"])
         for (frame, number), score, there in zip(state["who"], state["score"], state["there"], strict=True):
@@ -151,7 +148,7 @@ class AnnotatedVideo:
             return not self._dropped and (index < self._until or self._ended)
 
     def _write(self, start: int) -> None:
-        part: _Part | None = None
+        part: VideoPart | None = None
         began = 0.0
         index = start
         last = -1
@@ -180,7 +177,7 @@ class AnnotatedVideo:
                             part = None
                         if part is None:
                             began = seconds
-                            part = _Part(self._folder, self._part_start, drawn.shape, self._stream.fps / self.every)
+                            part = VideoPart(self._folder, self._part_start, drawn.shape, self._stream.fps / self.every)
                         part.write(drawn, seconds - began)
                 last = index
                 index += 1
@@ -192,7 +189,7 @@ class AnnotatedVideo:
                 else:
                     self._close(part, last)
 
-    def _close(self, part: _Part, last: int) -> None:
+    def _close(self, part: VideoPart, last: int) -> None:
         part.close(last)
         with self._change:
             self._part_start = last + 1
@@ -250,165 +247,22 @@ def _colour(kind: str) -> tuple[int, int, int]:
     return _MICRO if kind == "micro" else _MACRO
 
 
-class _Part:
-    """One part of the video, under another name until it is whole."""
+class PointsInFrame:
+    """Landmarks of a face in pixels of the frame. They stay for dozens of frames, from look to look, which share them."""
 
-    def __init__(self, folder: Path, first: int, shape: tuple[int, ...], fps: float) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._first = folder, first
-        self._path = folder / f"writing_{first:09d}.mp4"
-        self._writer = _writer(self._path, (shape[1], shape[0]), fps)
-        self._shape = shape
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[Any, Any, NDArray[np.float32]]] = {}
 
-    def write(self, image: NDArray[np.uint8], seconds: float) -> None:
-        import cv2
-
-        if image.shape != self._shape:  # a stream may change its size
-            image = np.asarray(cv2.resize(image, (self._shape[1], self._shape[0])), np.uint8)
-        self._writer.write(image, seconds)
-
-    def close(self, last: int, whole: bool = True) -> None:
-        self._writer.close()
-        if whole:
-            self._path.replace(self._folder / f"part_{self._first:09d}_{last:09d}.mp4")
-
-
-class _AvWriter:
-    """H.264, which browsers play, with the time of each frame."""
-
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
-        import av
-
-        # In fragments, so that what is there can be played whenever writing ends.
-        self._container: Any = av.open(
-            str(path), "w", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-        )
-        options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "24"}
-        rate = Fraction(round(fps * 1000), 1000)
-        self._video = self._container.add_stream("libx264", rate=rate, options=options)
-        self._video.width, self._video.height, self._video.pix_fmt = *size, "yuv420p"
-        self._video.codec_context.time_base = Fraction(1, _TICKS)
-        self._video.codec_context.gop_size = max(1, round(2 * fps))
-        self._last = -1
-
-    def write(self, image: NDArray[np.uint8], seconds: float) -> None:
-        import av
-
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        frame.pts = self._last = max(self._last + 1, round(seconds * _TICKS))
-        frame.time_base = Fraction(1, _TICKS)
-        for packet in self._video.encode(frame):
-            self._container.mux(packet)
-
-    def close(self) -> None:
-        for packet in self._video.encode():
-            self._container.mux(packet)
-        self._container.close()
-
-
-class _OpenCvWriter:
-    """MPEG-4 at an even rate."""
-
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
-        import cv2
-
-        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
-        if not self._writer.isOpened():
-            raise FleetingError(f"{path}: OpenCV cannot write this video; install PyAV: pip install 'fleeting[av]'")
-
-    def write(self, image: NDArray[np.uint8], seconds: float) -> None:
-        del seconds
-        self._writer.write(np.ascontiguousarray(image[..., ::-1]))
-
-    def close(self) -> None:
-        self._writer.release()
-
-
-def _writer(path: Path, size: tuple[int, int], fps: float) -> _AvWriter | _OpenCvWriter:
-    try:
-        import av
-    except ImportError:
-        return _OpenCvWriter(path, size, fps)
-    if "libx264" not in av.codecs_available:
-        return _OpenCvWriter(path, size, fps)
-    return _AvWriter(path, size, fps)
-
-
-def join_parts(folder: Path, out: Path, fps: float, seconds_of: Callable[[int], float] | None = None) -> Path | None:
-    """Join the whole parts of a folder, and the one that was being written, to one video; ``None`` if there is none.
-
-    Parameters
-    ----------
-    fps : float
-        Of the recording, to place the parts.
-    seconds_of : callable or None, optional
-        Time of a frame, where the rate varies.
-    """
-    del seconds_of
-    parts = sorted(path for path in folder.glob("*.mp4") if _NAME.search(path.name))
-    covered = max((int(_NAME.search(p.name).group(2)) for p in parts), default=-1)  # type: ignore[union-attr]
-    parts += [p for p in sorted(folder.glob("writing_*.mp4")) if int(p.stem[8:]) > covered]
-    if not parts:
-        return None
-    temporary = folder / "joined.mp4"
-    try:
-        import av  # noqa: F401
-
-        _join_av(parts, temporary)
-    except ImportError:
-        _join_opencv(parts, temporary, fps)
-    os.replace(temporary, out)  # noqa: PTH105
-    return out
-
-
-def _join_av(parts: list[Path], out: Path) -> None:
-    import av
-
-    with av.open(str(out), "w", options={"movflags": "faststart"}) as made:
-        video: Any = None
-        begin = 0
-        for path in parts:
-            end = begin
-            try:
-                with av.open(str(path)) as part:
-                    source = part.streams.video[0]
-                    if video is None:
-                        video = made.add_stream_from_template(source)
-                        video.time_base = Fraction(1, _TICKS)
-                    step = _TICKS // 30
-                    before: int | None = None
-                    for packet in part.demux(source):
-                        if packet.pts is None or packet.time_base is None:
-                            continue
-                        at = round(float(packet.pts * packet.time_base) * _TICKS)
-                        if before is not None and at > before:
-                            step = at - before
-                        before = at
-                        packet.pts = packet.dts = begin + at
-                        packet.time_base = Fraction(1, _TICKS)
-                        packet.stream = video
-                        made.mux(packet)
-                        end = begin + at + step
-            except av.error.FFmpegError:
-                pass  # the part that was being written when the power went
-            begin = end
-
-
-def _join_opencv(parts: list[Path], out: Path, fps: float) -> None:
-    import cv2
-
-    writer: Any = None
-    for path in parts:
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        while True:
-            ok, frame = capture.read()
-            if not ok or frame is None:
-                break
-            if writer is None:
-                rate = capture.get(cv2.CAP_PROP_FPS) or fps
-                size = (frame.shape[1], frame.shape[0])
-                writer = cv2.VideoWriter(str(out), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
-            writer.write(frame)
-        capture.release()
-    if writer is not None:
-        writer.release()
+    def of(self, lane: Lane, one: Measured) -> NDArray[np.float32] | None:
+        """Give the 68 landmarks ``(68, 2)`` of a face in a frame; ``None`` where it is not known."""
+        place = lane.place(one.frame) if one.row.valid else None
+        if place is None:
+            return None
+        matrix, points = place
+        before = self._kept.get(lane.number)
+        if before is not None and before[0] is matrix and before[1] is points:
+            return before[2]
+        flat = np.linalg.inv(matrix[:, :2])
+        made = np.asarray((points - matrix[:, 2]) @ flat.T, np.float32)
+        self._kept[lane.number] = matrix, points, made
+        return made

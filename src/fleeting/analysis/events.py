@@ -1,75 +1,41 @@
-"""Expressions that were found in a recording, and the two tables that ``fleeting analyze`` writes."""
+"""Expressions that were found in a recording."""
 
 from __future__ import annotations
 
-import io
-import os
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleeting.errors import FleetingError
-from fleeting.files import write_csv
-from fleeting.spotting import REGION_NAMES, SpottedEvent
+from fleeting.analysis.annotate import DrawnLabel
+from fleeting.records.analysis import EVENT_COLUMNS, EventRow, write_event_rows
+from fleeting.spotting import SpottedEvent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fleeting.analysis.lane import Measured, Timeline
+    from fleeting.analysis.timeline import Timeline
 
-__all__ = ["EVENT_COLUMNS", "FRAME_COLUMNS", "AnalyzedEvent", "FramesFile", "events_frame", "write_events"]
+__all__ = ["AnalyzedEvent", "EventLog", "events_frame", "write_events"]
 
-EVENT_COLUMNS = (
-    "event",
-    "face_id",
-    "onset",
-    "apex",
-    "offset",
-    "onset_s",
-    "apex_s",
-    "offset_s",
-    "duration_s",
-    "kind",
-    "confidence",
-    "strength_px",
-    "region",
-    "action_units",
-    "emotion",
-)
-#: ``flow_*``: where the skin of a region is against where it was when the face was last lost, cut to or found, in pixels
-#: of a 128-pixel face, x to the image's right and y down, the head's motion removed.
-FRAME_COLUMNS = (
-    "frame",
-    "face_id",
-    "timestamp",
-    "confidence",
-    "success",
-    "pose_Rz",
-    *(f"flow_{name}_{axis}" for name in REGION_NAMES for axis in "xy"),
-    "strain",
-    "head_x",
-    "head_y",
-    "score",
-)
-_RESIDUAL_LIMIT = 1.0  # see IntervalSettings
-_BLANKS = "," * (len(FRAME_COLUMNS) - 5)
+_MOST_LABELS = 200
 
 
-@dataclass
+@dataclass(frozen=True)
 class AnalyzedEvent:
     """An expression: a row of ``events.csv``.
 
     Attributes
     ----------
     number : int
-        From 1 in the order in which they became certain.
+        Counted from 1 in the order in which they became certain.
     face_id : int
-        Whose.
+        Number of the face.
     onset, apex, offset : int
         0-based frames.
     onset_s, apex_s, offset_s : float
-        Their times.
+        Their times in seconds.
     kind : str
         ``micro`` (at most half a second) or ``macro``.
     confidence : float
@@ -81,9 +47,9 @@ class AnalyzedEvent:
     action_units : str
         Where on the face that is, in FACS' terms: a hint, not a coding.
     emotion, probabilities : str and dict of str to float
-        Of the recogniser; empty without one.
+        The recogniser's answer; empty until it is known.
     notes : list of str
-        Why the recogniser did not answer, or what its recipe had to bend.
+        Reasons why the recogniser did not answer, and what its recipe had to bend.
     """
 
     number: int
@@ -105,7 +71,7 @@ class AnalyzedEvent:
 
     @classmethod
     def of(cls, number: int, face_id: int, spotted: SpottedEvent, timeline: Timeline, fps: float) -> AnalyzedEvent:
-        """From what was spotted on the even grid of ``fps`` to frames and times of the recording."""
+        """Make an event of what was spotted on the even grid of ``fps``, in frames and times of the recording."""
         first, last = spotted.interval
         apex = spotted.apex if spotted.apex is not None else first
         onset, apex, offset = (timeline.frame_at(k / fps) for k in (first, apex, last))
@@ -126,8 +92,39 @@ class AnalyzedEvent:
             action_units=f"{'/'.join(f'AU{unit}' for unit in units)} area" if units else "",
         )
 
+    @classmethod
+    def from_row(cls, row: EventRow) -> AnalyzedEvent:
+        """Make an event of a row of ``events.csv``."""
+        apex = row.apex or 0
+        return cls(
+            row.event,
+            row.face_id,
+            apex if row.onset is None else row.onset,
+            apex,
+            apex if row.offset is None else row.offset,
+            row.onset_s,
+            row.apex_s,
+            row.offset_s,
+            row.kind,
+            row.confidence or 0.0,
+            row.strength_px or 0.0,
+            row.region,
+            row.action_units,
+            row.emotion,
+            row.probabilities,
+        )
+
+    def to_row(self) -> EventRow:
+        """Give the event as a row of ``events.csv``."""
+        return EventRow(
+            event=self.number,
+            duration_s=round(self.offset_s - self.onset_s, 6),
+            probabilities={name: round(p, 6) for name, p in self.probabilities.items()},
+            **{name: getattr(self, name) for name in EVENT_COLUMNS if name not in ("event", "duration_s")},
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Give the event as JSON-ready values."""
         return dict(vars(self))
 
     @property
@@ -137,76 +134,71 @@ class AnalyzedEvent:
         return f"{self.kind} {self.emotion}{share}".strip()
 
 
+class EventLog:
+    """Events found so far, shared by the thread that finds them and those that judge and draw them.
+
+    Every read and every change goes through one lock, and what is given out never changes any more.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[AnalyzedEvent] = []
+
+    def add(self, spotted: SpottedEvent, face: int, timeline: Timeline, fps: float) -> AnalyzedEvent:
+        """Add what was spotted; see :meth:`AnalyzedEvent.of`."""
+        with self._lock:
+            event = AnalyzedEvent.of(len(self._events) + 1, face, spotted, timeline, fps)
+            self._events.append(event)
+        return event
+
+    def judge(self, number: int, **answer: Any) -> AnalyzedEvent:
+        """Give an event its verdict.
+
+        Parameters
+        ----------
+        number : int
+            The event.
+        answer : object
+            Fields that are known now: ``emotion``, ``probabilities``, ``notes``.
+
+        Returns
+        -------
+        AnalyzedEvent
+            The event with these.
+        """
+        with self._lock:
+            event = self._events[number - 1] = replace(self._events[number - 1], **answer)
+        return event
+
+    def events(self) -> tuple[AnalyzedEvent, ...]:
+        """Give all events so far, in the order in which they became certain."""
+        with self._lock:
+            return tuple(self._events)
+
+    def labels(self) -> list[DrawnLabel]:
+        """Give the names of the last events, to be drawn while they last."""
+        with self._lock:
+            last = self._events[-_MOST_LABELS:]
+        return [DrawnLabel(e.face_id, e.onset, e.offset, e.kind, e.title) for e in last]
+
+    def state(self) -> list[dict[str, Any]]:
+        """Give what has to be known to go on."""
+        return [event.to_dict() for event in self.events()]
+
+    def restore(self, state: Sequence[dict[str, Any]]) -> None:
+        """Go on from a state."""
+        with self._lock:
+            self._events = [AnalyzedEvent(**event) for event in state]
+
+
 def events_frame(events: Sequence[AnalyzedEvent], classes: Sequence[str] = ()) -> pd.DataFrame:
-    """Events as a table, a column ``p_<class>`` for each class."""
+    """Give events as a table, a column ``p_<class>`` for each class."""
     import pandas as pd
 
-    rows = []
-    for event in sorted(events, key=lambda e: e.number):
-        values = vars(event)
-        row = {
-            **{name: values[name] for name in EVENT_COLUMNS if name in values},
-            "event": event.number,
-            "duration_s": round(event.offset_s - event.onset_s, 6),
-        }
-        row |= {f"p_{name}": round(p, 6) for name, p in event.probabilities.items()}
-        rows.append(row)
+    rows = [event.to_row().cells(classes) for event in sorted(events, key=lambda e: e.number)]
     return pd.DataFrame(rows, columns=[*EVENT_COLUMNS, *(f"p_{name}" for name in classes)])
 
 
 def write_events(path: Path, events: Sequence[AnalyzedEvent], classes: Sequence[str] = ()) -> Path:
     """Write ``events.csv``, whole or not at all."""
-    return write_csv(path, events_frame(events, classes))
-
-
-class FramesFile:
-    """``frames.csv``, appended to while frames come in; whole rows are on disk after :meth:`flush`.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file.
-    keep : int or None, optional
-        Bytes of an earlier run to keep; ``None`` to begin anew.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], keep: int | None = None) -> None:
-        self.path = Path(path)
-        try:
-            if keep is not None and self.path.stat().st_size < keep:
-                raise FleetingError(
-                    f"{self.path}: shorter than when the analysis was stopped; analyze the recording again"
-                )
-            self._file: io.BufferedRandom | io.BufferedWriter
-            if keep is None:
-                self._file = self.path.open("wb")
-                self._file.write((",".join(FRAME_COLUMNS) + "\n").encode())
-            else:
-                self._file = self.path.open("r+b")
-                self._file.truncate(keep)
-                self._file.seek(keep)
-        except OSError as exc:
-            raise FleetingError(f"{self.path}: cannot be written ({exc.strerror or exc})") from exc
-
-    def add(self, face: int, one: Measured) -> None:
-        """Append a row."""
-        row = one.row
-        start = f"{one.frame},{face},{one.seconds:.6f}"
-        if not row.valid:
-            self._file.write(f"{start},0,0{_BLANKS}\n".encode())
-            return
-        sure = min(max(1 - row.residual / _RESIDUAL_LIMIT, 0.0), 1.0)
-        flow = ",".join(["%.4f"] * row.position.size) % tuple(row.position.ravel().tolist())
-        self._file.write(
-            f"{start},{sure:.4f},1,{one.roll:.5f},{flow},{one.strain:.5f},{row.head[0]:.3f},{row.head[1]:.3f},"
-            f"{one.score:.4f}\n".encode()
-        )
-
-    def flush(self) -> int:
-        """Write what is buffered; returns the size of the file."""
-        self._file.flush()
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Flush and close."""
-        self._file.close()
+    return write_event_rows(path, [event.to_row() for event in sorted(events, key=lambda e: e.number)], classes)

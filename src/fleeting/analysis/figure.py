@@ -12,6 +12,7 @@ from fleeting.errors import ClipReadError
 from fleeting.faces import Alignment, face_mask
 from fleeting.files import figure_path, write_figure
 from fleeting.motion import skin_flow
+from fleeting.spotting import draw_course
 from fleeting.spotting.apex import MARGIN, SIDE
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
             if column == 0:
                 axes.set_ylabel(("face", "motion")[row], fontsize=9, color="#555")
     bottom = grid[2].subgridspec(1, 2, width_ratios=[2.4, 1])
-    _draw_course(figure.add_subplot(bottom[0]), verdict)
+    draw_course(
+        figure.add_subplot(bottom[0]), verdict.spot, fps=verdict.fps, first=verdict.stretch.start, unit="motion, px"
+    )
     _draw_probabilities(figure.add_subplot(bottom[1]), verdict)
     figure.suptitle(
         f"{verdict.path.name}: {verdict.label}, {max(verdict.probabilities):.0%}   "
@@ -145,22 +148,6 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
         fontsize=11,
     )
     return write_figure(path, figure)
-
-
-def _draw_course(axes: Any, verdict: Verdict) -> None:
-    frames = verdict.spot.indexes + verdict.stretch.start
-    scale = verdict.fps or 1.0
-    axes.fill_between(frames / scale, verdict.spot.scores, color="#c6dbef", linewidth=0)
-    axes.plot(frames / scale, verdict.spot.scores, color="#2166ac", linewidth=1.5)
-    axes.axvline(verdict.apex / scale, color="#b2182b", linewidth=1.5)
-    axes.axvline(verdict.onset / scale, color="#888", linewidth=1, linestyle="--")
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(0.0, low), high * 1.15)
-    axes.annotate(" apex", (verdict.apex / scale, high * 1.05), color="#b2182b", fontsize=9)
-    axes.annotate("onset ", (verdict.onset / scale, high * 1.05), color="#666", fontsize=9, ha="right")
-    axes.set_xlabel("frame" if verdict.fps is None else "seconds")
-    axes.set_ylabel("motion, px")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_probabilities(axes: Any, verdict: Verdict) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections import deque
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from fleeting.analysis.timeline import KEPT_SECONDS, UniformClock
 from fleeting.motion import optical_strain
-from fleeting.spotting import REGION_NAMES, FaceCrop, FaceMotion, FrameMotion, IntervalSettings, IntervalSpotter
+from fleeting.spotting import (
+    REGION_NAMES,
+    FaceCrop,
+    FaceMotion,
+    FrameMotion,
+    IntervalSettings,
+    IntervalSpotter,
+    Resumable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,91 +27,10 @@ if TYPE_CHECKING:
 
     from fleeting.spotting import SpottedEvent
 
-__all__ = ["Lane", "Measured", "Timeline", "UniformClock"]
+__all__ = ["Lane", "Measured", "ScoreCourse"]
 
-# A hole in time that is longer cannot be filled: what the face did in it is unknown.
-_GAP_SECONDS, _GAP_FRAMES = 0.1, 3
-_NEAR = 0.3  # frames: how far a time may be from the even grid to count as on it
 _SKIN = [k for k, name in enumerate(REGION_NAMES) if not name.endswith("eye")]
 _DRIFT = 0.05  # as a share of the crop; see FaceMotion.drift
-_KEPT_SECONDS = 120.0
-
-
-class Timeline:
-    """Times of the last minutes' frames.
-
-    Parameters
-    ----------
-    fps : float
-        Frames a second.
-    """
-
-    def __init__(self, fps: float) -> None:
-        self.first = 0
-        self.times: deque[float] = deque(maxlen=max(16, round(_KEPT_SECONDS * fps)))
-
-    def push(self, index: int, seconds: float) -> None:
-        """The next frame; numbers rise by one."""
-        if not self.times:
-            self.first = index
-        elif len(self.times) == self.times.maxlen:
-            self.first += 1
-        self.times.append(seconds)
-
-    def frame_at(self, seconds: float) -> int:
-        """Number of the frame nearest to a time."""
-        at = bisect_left(self.times, seconds)
-        around = [k for k in (at - 1, at) if 0 <= k < len(self.times)]
-        return self.first + min(around, key=lambda k: abs(self.times[k] - seconds), default=0)
-
-    def seconds_of(self, index: int) -> float:
-        """Time of a frame; of the nearest one that is kept."""
-        return self.times[min(max(index - self.first, 0), len(self.times) - 1)]
-
-
-class UniformClock:
-    """Measurements at even times, whatever the times of the frames: the spotter counts in frames.
-
-    A measurement on the grid is passed on as it is. Between two that are not, it is interpolated linearly.
-
-    Parameters
-    ----------
-    fps : float
-        Of the grid.
-    """
-
-    def __init__(self, fps: float) -> None:
-        self.fps = float(fps)
-        self.last: FrameMotion | None = None
-        self.place = 0.0  # of the last one, in frames of the grid
-        self.told = -1
-
-    def push(self, row: FrameMotion, seconds: float) -> list[FrameMotion]:
-        """The measurements of the grid that are now known; ``frame`` counts along the grid."""
-        place = seconds * self.fps
-        nearest = round(place)
-        last, before = self.last, self.place
-        self.last, self.place = row, place
-        joined = last is not None and last.valid and row.valid and last.stretch == row.stretch
-        if not joined:
-            self.told = max(nearest, self.told + 1)
-            return [row._replace(frame=self.told)]
-        if nearest <= self.told:
-            return []
-        first, self.told = self.told + 1, nearest
-        if nearest == first and abs(place - nearest) <= _NEAR:
-            return [row._replace(frame=nearest)]
-        if nearest - first + 1 > max(_GAP_FRAMES, round(_GAP_SECONDS * self.fps)) or place <= before:
-            return [row._replace(frame=nearest)]
-        assert last is not None
-        return [_between(last, row, (k - before) / (place - before), k) for k in range(first, nearest + 1)]
-
-
-def _between(a: FrameMotion, b: FrameMotion, share: float, frame: int) -> FrameMotion:
-    s = np.float32(min(max(share, 0.0), 1.0))
-    mixed = [x * (1 - s) + y * s for x, y in ((a.position, b.position), (a.head, b.head), (a.open, b.open))]
-    residual = float(a.residual * (1 - s) + b.residual * s)
-    return FrameMotion(frame, True, b.stretch, mixed[0], mixed[1], residual, mixed[2], a.map * (1 - s) + b.map * s)
 
 
 @dataclass(frozen=True)
@@ -133,7 +60,7 @@ class Measured:
     strain: float = 0.0
 
 
-class _Course:
+class ScoreCourse(Resumable):
     """Scores each frame against those a lag before and after it, so it lags behind."""
 
     def __init__(self, fps: float) -> None:
@@ -142,6 +69,7 @@ class _Course:
         self.next = 0
 
     def push(self, one: Measured) -> list[Measured]:
+        """Take the next frame; returns those that are scored now."""
         if not one.row.valid:
             return [*self.finish(), one]
         done = self.finish() if self.kept and self.kept[-1].row.stretch != one.row.stretch else []
@@ -155,6 +83,7 @@ class _Course:
         return done
 
     def finish(self) -> list[Measured]:
+        """Score the frames that were waiting for further ones."""
         done = [self._scored(k) for k in range(self.next, len(self.kept))]
         self.kept, self.next = [], 0
         return done
@@ -173,7 +102,7 @@ class _Course:
 
 
 @dataclass
-class Lane:
+class Lane(Resumable):
     """A face that is followed.
 
     Parameters
@@ -188,6 +117,10 @@ class Lane:
         Seconds; see :class:`~fleeting.spotting.IntervalSpotter`.
     """
 
+    #: Each keeps a state of its own.
+    parts: ClassVar[tuple[str, ...]] = ("meter", "clock", "spotter", "course")
+    made_anew = (*parts, "find")
+
     number: int
     fps: float
     find: Callable[..., list[SpottedEvent]] | None = field(default=None, repr=False)
@@ -197,11 +130,21 @@ class Lane:
         self.meter = FaceMotion(self.fps)
         self.clock = UniformClock(self.fps)
         self.spotter = IntervalSpotter(self.fps, find=self.find, wait=self.wait)
-        self.course = _Course(self.fps)
+        self.course = ScoreCourse(self.fps)
         #: where the face was: first frame from which it holds, matrix from frame to crop, points in the crop
         self.places: list[tuple[int, NDArray[np.float64] | None, NDArray[np.float64] | None]] = []
         self.seen = 0
         self._roll, self._turned, self._stretch = 0.0, 0.0, -1
+
+    def state(self) -> dict[str, Any]:
+        """Give what has to be known to go on with this face."""
+        return {**super().state(), **{name: getattr(self, name).state() for name in self.parts}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state; see :meth:`fleeting.spotting.Resumable.restore`."""
+        super().restore({name: value for name, value in state.items() if name not in self.parts})
+        for name in self.parts:
+            getattr(self, name).restore(state[name])
 
     @property
     def drifted(self) -> bool:
@@ -241,6 +184,6 @@ class Lane:
         matrix, points = (None, None) if crop is None else (crop.matrix, crop.points)
         if not self.places or self.places[-1][1] is not matrix or self.places[-1][2] is not points:
             self.places.append((index, matrix, points))
-            oldest = index - round(_KEPT_SECONDS * self.fps)
+            oldest = index - round(KEPT_SECONDS * self.fps)
             while len(self.places) > 1 and self.places[1][0] <= oldest:
                 del self.places[0]

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fleeting.analysis.apex import LEAST_STRENGTH, LONGEST_SECONDS
+from fleeting.analysis.recogniser import Recogniser
 from fleeting.analysis.stretch import Stretch, face_stretches
-from fleeting.analysis.weights import default_model
 from fleeting.clips import Clip, FrameSlice, open_clip
-from fleeting.errors import ModelFileError
-from fleeting.experiments import load_models
 from fleeting.faces import FaceDetector, Reference, default_detector, find_reference
-from fleeting.sequences import Recipe, recipe_from_dict
+from fleeting.sequences import Recipe
 from fleeting.spotting import ApexSpot, spot_clip
 
 if TYPE_CHECKING:
@@ -24,15 +23,10 @@ if TYPE_CHECKING:
 
     from fleeting.training import TrainedModel
 
-# Flow of a still face under sensor noise stays below this many pixels of a 128-pixel face.
-LEAST_STRENGTH = 0.25
-# A recording longer than this is hardly one expression, and the head will have moved.
-LONGEST_SECONDS = 10.0
-
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the model says of one recording, and what it looked at.
+    """The model's answer to one recording, and what it looked at.
 
     Attributes
     ----------
@@ -128,8 +122,7 @@ def predict(
     ClipReadError, ModelFileError
         If the recording or the model cannot be read.
     """
-    models = _models(default_model() if model is None else model)
-    recipe = _recipe(models)
+    recogniser = Recogniser(model)
     clip = recording if isinstance(recording, Clip) else open_clip(recording, fps=fps)
     detector = detector or default_detector()
     path = Path(getattr(clip.frames, "path", clip.name))
@@ -145,51 +138,29 @@ def predict(
     reference = find_reference(part.frames, 0, detector, path)
     spot = spot_clip(part, reference.landmarks, start=reference.index)
     marked = replace(part, onset=spot.onset, apex=spot.apex)
-    built = recipe.build(marked, detector)
-    probabilities = np.mean([m.predict_proba(built.frames[None])[0] for m in models], axis=0)
-    warnings = _warnings(clip, stretch, n_frames, spot, models, recipe)
+    found = recogniser.recognise(marked, detector)
+    assert found.sequence is not None
     return Verdict(
         path=path,
-        classes=tuple(models[0].classes),
-        probabilities=tuple(float(p) for p in probabilities),
+        classes=found.classes,
+        probabilities=found.probabilities,
         apex=spot.apex + stretch.start,
         onset=spot.onset + stretch.start,
         fps=clip.fps,
         n_frames=n_frames,
         stretch=stretch,
         strength=spot.strength,
-        n_models=len(models),
-        warnings=(*warnings, *built.info.get("notes", [])),
+        n_models=len(recogniser.models),
+        warnings=(*_warnings(clip, stretch, n_frames, spot, recogniser), *found.notes),
         clip=marked,
         reference=reference,
         spot=spot,
-        sequence=built.frames,
-        recipe=recipe,
+        sequence=found.sequence,
+        recipe=recogniser.recipe,
     )
 
 
-def _models(model: Any) -> list[TrainedModel]:
-    if isinstance(model, str | os.PathLike):
-        return load_models(model)
-    return list(model) if isinstance(model, Sequence) else [model]
-
-
-def _recipe(models: Sequence[TrainedModel]) -> Recipe:
-    first = models[0]
-    if first.recipe is None:
-        raise ModelFileError(
-            "the model was saved without its recipe, so a recording cannot be prepared for it; train it with "
-            "`fleeting evaluate` or `fleeting train`, or pass recipe= when saving"
-        )
-    for other in models[1:]:
-        if other.recipe != first.recipe or tuple(other.classes) != tuple(first.classes):
-            raise ModelFileError("the models differ in recipe or classes; ask them one by one")
-    return recipe_from_dict(first.recipe)
-
-
-def _warnings(
-    clip: Clip, stretch: Stretch, n_frames: int, spot: ApexSpot, models: Sequence[TrainedModel], recipe: Recipe
-) -> list[str]:
+def _warnings(clip: Clip, stretch: Stretch, n_frames: int, spot: ApexSpot, recogniser: Recogniser) -> list[str]:
     found: list[str] = []
     if len(stretch) < n_frames:
         found.append(
@@ -206,17 +177,17 @@ def _warnings(
         found.append(
             f"{len(stretch) / clip.fps:.0f} seconds are more than one expression: only the largest motion is judged."
         )
-    trained_at = models[0].config.facts.fps
-    # One frame, such as the flow from onset to apex, spans no window.
-    if recipe.frames > 1 and clip.fps and trained_at and not 0.7 <= clip.fps / trained_at <= 1.5:
+    trained_at, recipe = recogniser.trained_fps, recogniser.recipe
+    if clip.fps and trained_at and recogniser.other_rate(clip.fps):
         span = recipe.frames * getattr(recipe, "step", 1)
         found.append(
             f"The recording has {clip.fps:.0f} frames per second, the model was trained at {trained_at:.0f}: its window "
             f"spans {span / clip.fps:.2f} s here instead of {span / trained_at:.2f} s."
         )
-    dead = sum(m.config.collapsed for m in models)
-    if dead:
-        found.append(f"{dead} of {len(models)} networks collapsed in training and answer a constant.")
-    if models[0].synthetic:
+    if recogniser.collapsed:
+        found.append(
+            f"{recogniser.collapsed} of {len(recogniser.models)} networks collapsed in training and answer a constant."
+        )
+    if recogniser.synthetic:
         found.append("The model was trained on synthetic faces: its verdict on a real person is a demonstration only.")
     return found

@@ -1,6 +1,7 @@
 """The state of an analysis in one file, so that it goes on bit for bit: arrays in an ``.npz`` and plain JSON, no pickle.
 
-Objects are taken apart by their attributes; only kinds named here come back, so a file cannot make anything else.
+Each part of an analysis gives its ``state()`` and goes on from it by ``restore()``. Only kinds named here come back, so a
+file cannot make anything else.
 """
 
 from __future__ import annotations
@@ -18,31 +19,16 @@ from fleeting.analysis.lane import Measured
 from fleeting.errors import FleetingError
 from fleeting.faces import Box
 from fleeting.files import write_atomic
-from fleeting.spotting import FrameMotion, MotionTable
-from fleeting.spotting import intervals_motion as _motion
+from fleeting.spotting import FrameMotion, KeyFrame, MotionTable
 
-__all__ = ["read_snapshot", "restore", "state_of", "write_snapshot"]
+__all__ = ["read_snapshot", "write_snapshot"]
 
-_KINDS: dict[str, type] = {"Measured": Measured, "Box": Box, "FrameMotion": FrameMotion, "Key": _motion._Key}
+_KINDS: dict[str, type] = {"Measured": Measured, "Box": Box, "FrameMotion": FrameMotion, "KeyFrame": KeyFrame}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
-class State(dict[str, Any]):
-    """Attributes of an object that another of its kind can take over."""
-
-
-def state_of(thing: object, skip: tuple[str, ...] = ()) -> State:
-    """The attributes of an object."""
-    return State({name: value for name, value in vars(thing).items() if name not in skip})
-
-
-def restore(thing: object, state: dict[str, Any]) -> None:
-    """Give an object the attributes of another."""
-    vars(thing).update(state)
-
-
 def write_snapshot(path: str | os.PathLike[str], content: Any) -> Path:
-    """Write values, arrays and states to a file, whole or not at all."""
+    """Write values and arrays to a file, whole or not at all."""
     arrays: dict[str, Any] = {}
     text = json.dumps(_packed(content, arrays))
     arrays["content"] = np.frombuffer(text.encode(), np.uint8)
@@ -94,8 +80,7 @@ def _packed(value: Any, arrays: dict[str, Any]) -> Any:
     if type(value) is tuple or type(value) is list:
         return {"is": type(value).__name__, "of": [inner(item) for item in value]}
     if isinstance(value, dict):
-        is_what = "state" if isinstance(value, State) else "dict"
-        return {"is": is_what, "of": [[inner(k), inner(v)] for k, v in value.items()]}
+        return {"is": "dict", "of": [[inner(k), inner(v)] for k, v in value.items()]}
     raise TypeError(f"a {type(value).__name__} cannot be part of a snapshot")
 
 
@@ -130,5 +115,4 @@ def _unpacked(value: Any, arrays: dict[str, Any]) -> Any:
         return tuple(inner(item) for item in of)
     if what == "list":
         return [inner(item) for item in of]
-    made_dict = {inner(k): inner(v) for k, v in of}
-    return State(made_dict) if what == "state" else made_dict
+    return {inner(k): inner(v) for k, v in of}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fleeting.analysis.lane import Timeline
     from fleeting.analysis.stream import FrameReader
+    from fleeting.analysis.timeline import Timeline
 
 __all__ = ["Moments", "draw_strips", "event_moments"]
 

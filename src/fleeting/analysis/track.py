@@ -1,4 +1,4 @@
-"""Which face is which in a recording: faces found now and then, each followed as :class:`FaceFollower` does."""
+"""Telling the faces of a recording apart: found now and then, each followed as :class:`FaceFollower` does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from fleeting.analysis.stretch import overlap
 from fleeting.errors import UsageError
 from fleeting.faces import Box, FaceDetector, default_detector
-from fleeting.spotting import FaceCrop, FaceFollower
+from fleeting.spotting import FaceCrop, FaceFollower, Resumable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,8 +46,10 @@ def face_choice(face: str | int) -> str | int:
 
 
 @dataclass
-class _Place:
-    """Where a face was last, and the detector that its follower asks; it answers with this face alone."""
+class FacePlace(Resumable):
+    """The place where a face was last, and the detector that its follower asks; it answers with this face alone."""
+
+    made_anew = ("finder",)
 
     finder: Any = field(repr=False)
     number: int
@@ -73,7 +75,7 @@ class _Place:
         return self.finder.detector.landmarks(frame, box)  # type: ignore[no-any-return]
 
 
-class FaceTracker:
+class FaceTracker(Resumable):
     """Cuts faces out of frame after frame and tells them apart by their places.
 
     Parameters
@@ -92,10 +94,12 @@ class FaceTracker:
         Faces that were told apart so far.
     """
 
+    made_anew = ("detector", "places", "followers")
+
     def __init__(self, fps: float, face: str | int = "largest", detector: FaceDetector | None = None) -> None:
         self.fps, self.face = fps, face_choice(face)
         self.detector = detector or default_detector()
-        self.places: list[_Place] = []
+        self.places: list[FacePlace] = []
         self.followers: list[FaceFollower] = []
         self._every = max(1, round(_SCAN_SECONDS * fps))
         self._wait = 0
@@ -105,10 +109,30 @@ class FaceTracker:
 
     def add(self, box: Box | None = None) -> int:
         """A further face; returns its number."""
-        place = _Place(self, len(self.places), box, box)
+        place = FacePlace(self, len(self.places), box, box)
         self.places.append(place)
         self.followers.append(FaceFollower(self.fps, place))  # type: ignore[arg-type]
         return place.number
+
+    def state(self) -> dict[str, Any]:
+        """Give what has to be known to go on with the same faces."""
+        return {
+            **super().state(),
+            "places": [place.state() for place in self.places],
+            "followers": [follower.state() for follower in self.followers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state; see :meth:`fleeting.spotting.Resumable.restore`."""
+        own = dict(state)
+        places, followers = own.pop("places"), own.pop("followers")
+        while self.seen < len(places):
+            self.add()
+        super().restore(own)
+        for place, kept in zip(self.places, places, strict=True):
+            place.restore(kept)
+        for follower, kept in zip(self.followers, followers, strict=True):
+            follower.restore(kept)
 
     @property
     def seen(self) -> int:
@@ -160,7 +184,7 @@ class FaceTracker:
         assert isinstance(self.face, int)
         return [self.face] if self.face < len(self.places) else []
 
-    def find(self, place: _Place, frame: NDArray[np.uint8]) -> Box | None:
+    def find(self, place: FacePlace, frame: NDArray[np.uint8]) -> Box | None:
         """The box of one face in a frame."""
         if self.face == "largest":
             box = self._largest(frame)

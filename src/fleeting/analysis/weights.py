@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import fleeting
-from fleeting.analysis.interval_learning import LearnedSpotter, load_spotter
 from fleeting.errors import ModelFileError
 from fleeting.training import TrainedModel, load_model
 
-__all__ = ["about_weights", "default_model", "default_spotter"]
+__all__ = ["about_weights", "default_model"]
 
 #: Of the files, so that one that was damaged or exchanged is noticed; `scripts/train_weights.py` prints it.
 RECOGNISER_SHA256 = "72cdc4728e5640640e3886e184a780e58acf1a8ae217422b58ddd890511a833e"
-#: ``None`` as long as none ships.
-SPOTTER_SHA256: str | None = None
 
 
 def _folder() -> Path:
@@ -55,24 +52,10 @@ def default_model() -> TrainedModel:
     return load_model(_verified(_folder() / "recogniser" / "model.safetensors", RECOGNISER_SHA256))
 
 
-@cache
-def default_spotter() -> LearnedSpotter | None:
-    """The learned spotter of intervals that ships, or ``None``: the spotter without training is as good.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing or not the one that was shipped.
-    """
-    if SPOTTER_SHA256 is None:
-        return None
-    return load_spotter(_verified(_folder() / "spotter" / "spotter.safetensors", SPOTTER_SHA256))
-
-
 def about_weights() -> dict[str, dict[str, Any]]:
-    """What a result that rests on these weights has to say of them; plain values."""
+    """Give what a result that rests on these weights has to say of them, as plain values."""
     model = default_model()
-    about: dict[str, dict[str, Any]] = {
+    return {
         "recogniser": {
             "name": "the recogniser that ships with Fleeting",
             "sha256": RECOGNISER_SHA256,
@@ -82,10 +65,3 @@ def about_weights() -> dict[str, dict[str, Any]]:
             "limits": list(model.config.facts.limits),
         }
     }
-    if SPOTTER_SHA256 is not None:
-        about["spotter"] = {
-            "name": "the spotter that ships with Fleeting",
-            "sha256": SPOTTER_SHA256,
-            "trained_on": "synthetic recordings of people who do not exist (assets: CC0)",
-        }
-    return about

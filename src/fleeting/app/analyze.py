@@ -56,7 +56,7 @@ def analyze(
     fps : float or None, optional
         Frames a second, for a folder or to overrule the video, as of a slow-motion file.
     spotter : str or None, optional
-        File of a learned spotter, or "learned" for that of the package (default: motion against an adaptive threshold).
+        File of a learned spotter (default: motion against an adaptive threshold).
     seconds : float or None, optional
         Stop after so many seconds of the recording.
     resume : bool, optional
@@ -140,15 +140,19 @@ def _one(
     return _tell(screen, source, analysis, page)
 
 
+# Fields of analysis.json that are printed with --json.
+_TOLD = ("status", "source", "counts", "warnings", "seconds", "frames_per_second")
+
+
 def _tell(screen: Screen, source: str, analysis: Analysis, page: Path) -> dict[str, Any]:
     head = analysis.head
-    for sentence in head["warnings"]:
+    for sentence in head.warnings:
         screen.warn(sentence)
-    counts = head["counts"]
-    length = head["source"]["duration_s"] or 0.0
+    counts = head.counts
+    length = head.source.duration_s or 0.0
     screen.show(
-        f"{head['source']['name']}: {counts['micro']} micro- and {counts['macro']} macro-expressions in {length:.1f} s "
-        f"({counts['frames']} frames, {head['frames_per_second']:.0f} a second)"
+        f"{head.source.name}: {counts.micro} micro- and {counts.macro} macro-expressions in {length:.1f} s "
+        f"({counts.frames} frames, {head.frames_per_second or 0:.0f} per second)"
     )
     for event in sorted(analysis.events, key=lambda e: (e.onset_s, e.number)):
         screen.show(f"  {_line(event)}")
@@ -158,7 +162,7 @@ def _tell(screen: Screen, source: str, analysis: Analysis, page: Path) -> dict[s
         "out": str(analysis.path),
         "report": str(page),
         "events": [event.to_dict() for event in analysis.events],
-        **{name: head[name] for name in ("status", "source", "counts", "warnings", "seconds", "frames_per_second")},
+        **{name: value for name, value in head.to_json().items() if name in _TOLD},
     }
 
 

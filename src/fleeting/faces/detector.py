@@ -120,6 +120,10 @@ class FaceDetector:
 
         return dlib.get_frontal_face_detector()
 
+    def share_predictor(self, other: FaceDetector) -> None:
+        """Take over the landmark model that another detector has loaded: 100 MB that need not be there twice."""
+        self.__dict__["_predictor"] = other._predictor
+
     @cached_property
     def _predictor(self) -> Any:
         import dlib
@@ -203,7 +207,7 @@ class FaceDetector:
         box = box or self.largest(grey)
         if box is None:
             return None
-        box = _settled(box, self._points(grey, box))
+        box = settled_box(box, self._points(grey, box))
         reach = max(1.0, 0.03 * (box.right - box.left))
         total = np.zeros((68, 2))
         for k in range(self.boxes):
@@ -228,8 +232,16 @@ def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(grey)
 
 
-def _settled(box: Box, points: NDArray[np.float64]) -> Box:
-    """The box that the detector gives, on average, to a face with these landmarks; ``box`` if they are far from it."""
+def settled_box(box: Box, points: NDArray[np.float64]) -> Box:
+    """Give the box that the detector gives, on average, to a face with these landmarks.
+
+    Parameters
+    ----------
+    box : Box
+        Where the face was found; it is given back if the landmarks are far from it.
+    points : numpy.ndarray of float64
+        ``(68, 2)`` landmarks, in pixels.
+    """
     inner = points[17:]
     x, y = inner.mean(0)
     spread = float(np.sqrt(np.square(inner - [x, y]).sum(1).mean()))

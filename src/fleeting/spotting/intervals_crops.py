@@ -10,6 +10,7 @@ import numpy as np
 
 from fleeting.faces import Alignment, FaceDetector, default_detector
 from fleeting.spotting.intervals_motion import CROP_MARGIN, CROP_SIDE, FaceMotion, FrameMotion
+from fleeting.spotting.resumable import Resumable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class FaceCrop:
     points: NDArray[np.float64]
 
 
-class FaceFollower:
+class FaceFollower(Resumable):
     """Cuts the largest face out of frame after frame.
 
     Parameters
@@ -40,6 +41,8 @@ class FaceFollower:
     detector : FaceDetector or None, optional
         Finds the face; by default that of the process.
     """
+
+    made_anew = ("detector",)
 
     def __init__(self, fps: float, detector: FaceDetector | None = None) -> None:
         self.detector = detector or default_detector()

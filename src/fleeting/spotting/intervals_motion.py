@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fleeting.errors import UsageError
-from fleeting.faces.regions import BROWS, LEFT_EYE, RIGHT_EYE, face_mask
+from fleeting.faces.regions import LEFT_EYE, RIGHT_EYE, face_mask
+from fleeting.spotting.face_regions import N_REGIONS, region_weights
+from fleeting.spotting.head_motion import fit_head, head_basis, head_flow
+from fleeting.spotting.resumable import Resumable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CROP_MARGIN", "CROP_SIDE", "REGION_NAMES", "REGION_UNITS", "FaceMotion", "FrameMotion", "MotionTable"]
+__all__ = ["CROP_MARGIN", "CROP_SIDE", "FaceMotion", "FrameMotion", "KeyFrame", "MotionTable"]
 
 #: Side of the aligned crops in pixels, and the margin round the landmarks' box (see ``faces.Alignment``).
 CROP_SIDE = 128
@@ -29,52 +32,6 @@ CROP_MARGIN = 0.22
 MAP_SIDE = 16
 _GRID = 32  # cells along a side in which flow is averaged
 _KEY_SECONDS = 0.25
-_ROUNDS = 4
-_REACH = 0.15  # radius of a region in inter-ocular distances
-
-#: Region -> landmarks whose mean is its middle, and a shift in inter-ocular distances, x (outwards) and y (down).
-_PLACES: dict[str, tuple[tuple[int, ...], float, float]] = {
-    "right-brow-outer": ((18,), 0.0, -0.06),
-    "right-brow-inner": ((20, 21), 0.0, -0.06),
-    "left-brow-inner": ((22, 23), 0.0, -0.06),
-    "left-brow-outer": ((25,), 0.0, -0.06),
-    "forehead": ((21, 22), 0.0, -0.30),
-    "right-nose": ((31, 29), 0.12, 0.0),
-    "left-nose": ((35, 29), 0.12, 0.0),
-    "right-cheek": ((40, 41), 0.12, 0.38),
-    "left-cheek": ((46, 47), 0.12, 0.38),
-    "right-mouth": ((48,), 0.06, 0.0),
-    "left-mouth": ((54,), 0.06, 0.0),
-    "upper-lip": ((51,), 0.0, -0.08),
-    "lower-lip": ((57,), 0.0, 0.06),
-    "chin": ((8,), 0.0, -0.18),
-    "right-eye": ((36, 37, 38, 39, 40, 41), 0.0, 0.0),
-    "left-eye": ((42, 43, 44, 45, 46, 47), 0.0, 0.0),
-}
-#: The regions, in the order of all arrays.
-REGION_NAMES = tuple(_PLACES)
-#: Action units that show in a region, commonest first: a likely reading, not a coding.
-REGION_UNITS: dict[str, tuple[str, ...]] = {
-    "right-brow-outer": ("2", "4"),
-    "right-brow-inner": ("1", "4"),
-    "left-brow-inner": ("1", "4"),
-    "left-brow-outer": ("2", "4"),
-    "forehead": ("1", "2", "4"),
-    "right-nose": ("9", "10"),
-    "left-nose": ("9", "10"),
-    "right-cheek": ("6", "12"),
-    "left-cheek": ("6", "12"),
-    "right-mouth": ("12", "14", "15", "20"),
-    "left-mouth": ("12", "14", "15", "20"),
-    "upper-lip": ("10", "25", "24"),
-    "lower-lip": ("25", "26", "23"),
-    "chin": ("17", "26"),
-    "right-eye": ("5", "7", "45"),
-    "left-eye": ("5", "7", "45"),
-}
-N_REGIONS = len(REGION_NAMES)
-SKIN = slice(0, N_REGIONS - 2)
-EYES = slice(N_REGIONS - 2, N_REGIONS)
 
 
 class FrameMotion(NamedTuple):
@@ -161,7 +118,7 @@ class MotionTable:
 
 
 @dataclass
-class _Key:
+class KeyFrame:
     """The frame that others are compared with, and what depends on it alone."""
 
     image: NDArray[np.uint8]
@@ -180,7 +137,7 @@ class _Key:
     pose: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
 
 
-class FaceMotion:
+class FaceMotion(Resumable):
     """Measures frame after frame; see :class:`FrameMotion`.
 
     Parameters
@@ -197,6 +154,8 @@ class FaceMotion:
     False
     """
 
+    made_anew = ("_flow",)
+
     def __init__(self, fps: float, key_seconds: float = _KEY_SECONDS) -> None:
         import cv2
 
@@ -204,11 +163,12 @@ class FaceMotion:
             raise UsageError(f"frames per second must be positive, found {fps}")
         self.fps = float(fps)
         self._keep = max(2, round(key_seconds * fps))
-        self._key: _Key | None = None
+        self._key: KeyFrame | None = None
         self._stretch = -1
         self._thumb: NDArray[np.float32] | None = None
         self._last: NDArray[np.float64] | None = None
         self._usual = 1.0
+        self._own_open = 0.0  # how open the eyes are in the key frame
         self._flow: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)
         self._flow.setVariationalRefinementIterations(2)
@@ -303,7 +263,7 @@ class FaceMotion:
         position: NDArray[np.float64],
         shown: NDArray[np.float64],
         head: NDArray[np.float64],
-    ) -> _Key | None:
+    ) -> KeyFrame | None:
         import cv2
 
         points = np.asarray(points, dtype=np.float64)
@@ -319,16 +279,16 @@ class FaceMotion:
         if len(chosen) < 60:
             return None
         xx, yy = np.meshgrid(np.arange(CROP_SIDE, dtype=np.float64), np.arange(CROP_SIDE, dtype=np.float64))
-        dense = _basis(xx, yy, points).astype(np.float32)
-        one, u, v, depth = _basis(x[chosen], y[chosen], points)
+        dense = head_basis(xx, yy, points).astype(np.float32)
+        one, u, v, depth = head_basis(x[chosen], y[chosen], points)
         zero = np.zeros_like(one)
         design = np.stack([[one, zero, -v, u, depth, zero], [zero, one, u, v, zero, depth]])
         slope = cv2.Sobel(crop, cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(crop, cv2.CV_32F, 0, 1) ** 2
         texture = cv2.resize(slope, (_GRID, _GRID), interpolation=cv2.INTER_AREA).ravel()[chosen]
         weight = texture / (texture + np.median(texture))
         eyes = tuple(_eye_pixels(points[eye]) for eye in (RIGHT_EYE, LEFT_EYE))
-        regions = _region_weights(points, x, y, inside)
-        key = _Key(
+        regions = region_weights(points, x, y, inside)
+        key = KeyFrame(
             crop,
             matrix,
             index,
@@ -347,7 +307,7 @@ class FaceMotion:
         return key
 
     def _compare(
-        self, key: _Key, crop: NDArray[np.uint8], matrix: NDArray[np.float64]
+        self, key: KeyFrame, crop: NDArray[np.uint8], matrix: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], float, float]:
         """Displacement of each cell since the key without the head's, the residual, and how open the key's eyes were."""
         import cv2
@@ -356,7 +316,7 @@ class FaceMotion:
         there = np.vstack([matrix, [0, 0, 1]]) @ np.linalg.inv(np.vstack([key.matrix, [0, 0, 1]]))
         grid = key.dense
         p = key.pose
-        moved = _head_flow(grid, p)
+        moved = head_flow(grid, p)
         xx, yy = _pixels()
         x, y = xx + moved[0], yy + moved[1]
         m = there.astype(np.float32)
@@ -364,11 +324,11 @@ class FaceMotion:
         back = cv2.remap(crop, where_x, where_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         flow = self._flow.calc(key.image, back, None)
         cells = cv2.resize(flow, (_GRID, _GRID), interpolation=cv2.INTER_AREA).reshape(-1, 2).astype(np.float64)
-        pose, residual = _fit_head(key.design, cells[key.cells].T, key.weight)
+        pose, residual = fit_head(key.design, cells[key.cells].T, key.weight)
         key.pose = p + pose
         step = CROP_SIDE // _GRID
         smaller = grid[:, step // 2 :: step, step // 2 :: step]
-        own = np.stack(_head_flow(smaller, pose), axis=-1).reshape(-1, 2)
+        own = np.stack(head_flow(smaller, pose), axis=-1).reshape(-1, 2)
         return cells - own, residual, self._own_open
 
     def _row(
@@ -405,76 +365,6 @@ def _pixels() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 _XY: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
 
-def _basis(x: NDArray[np.float64], y: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``(4, ...)``: one, x and y about the face's middle in half widths, and the depth of an ellipsoid through it."""
-    half = np.ptp(points[:17, 0]) / 2
-    low, high = points[8, 1], points[BROWS, 1].min() - 0.5 * half
-    middle_x, middle_y = points[:17, 0].mean(), (low + high) / 2
-    u, v = (x - middle_x) / half, (y - middle_y) / half
-    tall = max((low - high) / 2 / half, 0.5)
-    depth = np.sqrt(np.clip(1 - (u / 1.15) ** 2 - (v / (1.15 * tall)) ** 2, 0.02, None))
-    return np.stack([np.ones_like(u), u, v, depth])
-
-
-def _head_flow(basis: NDArray[Any], p: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Flow of a rigid head: shift, growth, rotation, and turns out of the plane by its depth.
-
-    ``p`` is shift x, shift y, rotation, growth, turn about the vertical and about the horizontal axis; rotation and
-    growth in pixels at half a face's width from the middle.
-    """
-    one, u, v, depth = basis
-    a, b, turn, grow, yaw, pitch = (basis.dtype.type(value) for value in p)
-    return a * one + grow * u - turn * v + yaw * depth, b * one + turn * u + grow * v + pitch * depth
-
-
-def _fit_head(
-    design: NDArray[np.float64], flow: NDArray[np.float64], weight: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    """The head's motion that explains most of a flow, by iteratively re-weighted least squares (Tukey's biweight).
-
-    The places that move on their own, which are the expression, get no say.
-    """
-    n = len(weight)
-    across, down = design
-    # Turns and shifts differ little over the middle of a face: a turn has to be worth it.
-    ridge = np.diag([1e-6, 1e-6, 1e-6, 1e-6, 0.02, 0.02]) * n
-    w = weight
-    p = np.zeros(6)
-    middle = 0.0
-    for _ in range(_ROUNDS):
-        left, right = across * w, down * w
-        p = np.linalg.solve(left @ across.T + right @ down.T + ridge, left @ flow[0] + right @ flow[1])
-        distance = np.hypot(flow[0] - p @ across, flow[1] - p @ down)
-        middle = float(np.partition(distance, n // 2)[n // 2])
-        w = weight * np.square(np.clip(1 - np.square(distance / (4.0 * max(middle, 0.02))), 0, 1))
-        if w.sum() < 8:
-            break
-    return p, middle
-
-
-def _region_weights(
-    points: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], inside: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """``(16, cells)``: the share of each cell in the mean over a region. Cells of the eyes count for the eyes alone."""
-    distance = float(np.linalg.norm(points[LEFT_EYE].mean(0) - points[RIGHT_EYE].mean(0)))
-    eyes = np.zeros(len(x), dtype=bool)
-    rows = []
-    for name in reversed(REGION_NAMES):
-        marks, out, down = _PLACES[name]
-        side = -1.0 if name.startswith("right") else 1.0 if name.startswith("left") else 0.0
-        centre = points[list(marks)].mean(0) + distance * np.array([side * out, down])
-        near = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (_REACH * distance) ** 2
-        share = np.exp(-0.5 * near) * (near < 6)
-        if name.endswith("eye"):
-            eyes |= near < 1.7
-        else:
-            share = share * ~eyes * (inside > 0.3)
-        if share.sum() < 1e-3:
-            share = np.exp(-0.5 * near)
-        rows.append(share / max(float(share.sum()), 1e-12))
-    return np.stack(rows[::-1])
-
-
 def _eye_pixels(eye: NDArray[np.float64]) -> tuple[slice, slice]:
     low, high = eye.min(0), eye.max(0)
     tall = max(float(high[1] - low[1]), 0.25 * float(high[0] - low[0]))
@@ -484,7 +374,7 @@ def _eye_pixels(eye: NDArray[np.float64]) -> tuple[slice, slice]:
     return slice(top, max(bottom, top + 2)), slice(left, max(right, left + 2))
 
 
-def _openness(crop: NDArray[np.uint8], key: _Key) -> NDArray[np.float32]:
+def _openness(crop: NDArray[np.uint8], key: KeyFrame) -> NDArray[np.float32]:
     bright = max(float(crop[::4, ::4].mean()), 1.0)
     values = [float(crop[eye].std()) / bright if crop[eye].size else 0.0 for eye in key.eyes]
     return np.asarray(values, np.float32)
