@@ -319,7 +319,7 @@ def test_rotation_in_the_metadata_is_applied(recording, tmp_path, backend):
     rotate_metadata(path, 90)
     found = analyze(path, tmp_path / "out", video=False, backend=backend)
     source = found.head.source
-    assert source["rotation"] == 90 and (source["width"], source["height"]) == recording.frames.size
+    assert source.rotation == 90 and (source.width, source.height) == recording.frames.size
     assert times(tmp_path / "out")["success"].all()
 
 

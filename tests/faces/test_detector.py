@@ -88,7 +88,7 @@ def test_landmarks_hardly_depend_on_the_box_that_was_found(monkeypatch):
         return np.linalg.norm(one - other, axis=2).mean(), spread, np.ptp(one, axis=1).max(1).std()
 
     settled = disagreement()
-    monkeypatch.setattr("fleeting.faces.detector._settled", lambda box, _: box)
+    monkeypatch.setattr("fleeting.faces.detector.settled_box", lambda box, _: box)
     loose = disagreement()
     # Between the searches, between the frames, and of the crop's side, in pixels of a 128-pixel face.
     assert settled[0] < 0.5 and settled[1] < 0.5 and settled[2] < 0.5
