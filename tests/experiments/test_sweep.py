@@ -1,9 +1,8 @@
-import json
-
 import pytest
 
 from fleeting.errors import UsageError
 from fleeting.experiments import Grid, plan_sweep, run_sweep
+from fleeting.records import StudyPage
 from fleeting.studies import list_sweeps, sweep_definition
 
 
@@ -43,9 +42,9 @@ def test_a_sweep_runs_equal_settings_once_survives_divergence_and_resumes(
     assert tables["grid1"]["status"].tolist() == ["ok", "failed"]
     assert tables["grid2"]["status"].tolist() == ["ok", "ok"]
     assert tables["grid2"]["accuracy"].between(0, 1).all()
-    content = json.loads((tmp_path / "sweep" / "study.json").read_text())
-    assert content["kind"] == "sweep" and content["partial"] is True
-    assert [section["title"] for section in content["sections"]] == ["By training.learning_rate", "Dropout"]
+    page = StudyPage.read(tmp_path / "sweep" / "study.json")
+    assert page.kind == "sweep" and page.partial
+    assert [section.title for section in page.sections] == ["By training.learning_rate", "Dropout"]
     done = {p.parent.name for p in (tmp_path / "sweep").rglob("unit.json")}
     trained = []
     original = __import__("fleeting.experiments.execute", fromlist=["run_unit"]).run_unit

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from fleeting.records import (
+    StudyBanner,
+    StudyColumn,
+    StudyFigure,
+    StudyPage,
+    StudyReference,
+    StudyRun,
+    StudySection,
+    StudyTable,
+)
 
 MODELS = {"a": "Model-A", "b": "Model-B", "c": "Model-C"}
 SCENARIOS = [
@@ -49,12 +59,24 @@ METHODS = [
 ]
 
 
-def column(key: str, label: str, kind: str = "text", **more: Any) -> dict[str, Any]:
-    return {"key": key, "label": label, "kind": kind, **more}
+def column(key: str, label: str, unit: Any = "text", role: Any = "plain", **more: Any) -> StudyColumn:
+    return StudyColumn(key=key, label=label, unit=unit, role=role, **more)
 
 
-def measured(key: str, label: str, **more: Any) -> dict[str, Any]:
-    return column(key, label, "percent", low=f"{key}_low", high=f"{key}_high", **more)
+def measured(key: str, label: str, **more: Any) -> StudyColumn:
+    return column(key, label, "share", "measured", low=f"{key}_low", high=f"{key}_high", **more)
+
+
+def published(key: str, label: str = "published", unit: Any = "percent", **more: Any) -> StudyColumn:
+    return column(key, label, unit, "published", **more)
+
+
+def majority(key: str = "majority", label: str = "Majority class") -> StudyColumn:
+    return column(key, label, "share", "majority")
+
+
+def table(name: str, caption: str, *columns: StudyColumn) -> StudyTable:
+    return StudyTable(file=f"tables/{name}.csv", caption=caption, columns=columns)
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -78,28 +100,28 @@ def build_talluri(path: Path, *, look_alike: bool = True, samm: bool = False, fi
     found = [(32, 51, 26), (63, 70, 9), (25, 43, 15)]
     sets = ("casme2", "smic", "samm")
     rows: list[dict[str, Any]] = []
-    for (name, published), own in zip(counts, found):
-        rows.append({"emotion": name} | {f"{s}_published": n for s, n in zip(sets, published)})
+    for (name, printed), own in zip(counts, found):
+        rows.append({"emotion": name} | {f"{s}_published": n for s, n in zip(sets, printed)})
         rows[-1] |= {f"{s}_found": n if s != "samm" or samm else "" for s, n in zip(sets, own)}
     _write(path / "tables/table1.csv", rows)
     _write(path / "tables/table2.csv", [
-        {"layer": layer, "filter": size, "published": shape, "measured": shape, "status": "same"}
+        {"layer": layer, "filter": size, "published": shape, "measured": shape, "status": "yes"}
         for layer, size, shape in SHAPES
     ])  # fmt: skip
     rows = []
-    for name, majority, (initial, apex) in [("CASME II", 0.512, (46.9, 56.5)), ("SMIC", 0.427, (34.3, 43.7))]:
-        rows.append({"dataset": name, "majority": majority, "initial_published": initial, "apex_published": apex})
-        rows[-1] |= _score(rng, "initial", majority) | _score(rng, "apex", majority + 0.02)
-        rows[-1] |= _score(rng, "independent", majority - 0.02) | _score(rng, "motion", 0.83)
+    for name, common, (initial, apex) in [("CASME II", 0.512, (46.9, 56.5)), ("SMIC", 0.427, (34.3, 43.7))]:
+        rows.append({"dataset": name, "majority": common, "initial_published": initial, "apex_published": apex})
+        rows[-1] |= _score(rng, "initial", common) | _score(rng, "apex", common + 0.02)
+        rows[-1] |= _score(rng, "independent", common - 0.02) | _score(rng, "motion", 0.83)
     _write(path / "tables/table3.csv", rows)
     rows = []
-    for number, source, target, majority, published in SCENARIOS:
+    for number, source, target, common, printed in SCENARIOS:
         run = samm or ("SAMM" not in (target,) and source != "Combined")
-        row: dict[str, Any] = {"scenario": f"{number}. {source} → {target}", "majority": majority}
-        for (key, _), figure in zip(MODELS.items(), published):
+        row: dict[str, Any] = {"scenario": f"{number}. {source} → {target}", "majority": common}
+        for (key, _), figure in zip(MODELS.items(), printed):
             row[f"{key}_published"] = figure
             if run:
-                row |= _score(rng, key, majority + 0.01) | _score(rng, f"{key}_independent", majority - 0.03)
+                row |= _score(rng, key, common + 0.01) | _score(rng, f"{key}_independent", common - 0.03)
                 row |= {f"{key}_collapsed": int(rng.integers(0, 6)), f"{key}_uf1": float(rng.uniform(0.2, 0.4))}
         if run:
             row |= _score(rng, "motion", 0.8 if source == target else 0.62)
@@ -119,102 +141,103 @@ def build_talluri(path: Path, *, look_alike: bool = True, samm: bool = False, fi
         item
         for key, name in MODELS.items()
         for item in (
-            column(f"{key}_published", "published", "published", group=name),
-            measured(key, "measured", group=name),
-            measured(f"{key}_independent", "subjects apart", group=name),
-            column(f"{key}_collapsed", "collapsed of 5", "integer", group=name),
+            published(f"{key}_published", group=name, state="status"),
+            measured(key, "measured", group=name, state="status", strong=True),
+            measured(f"{key}_independent", "subjects apart", group=name, state="status"),
+            column(f"{key}_collapsed", "collapsed of 5", "count", "collapsed", group=name, state="status"),
         )
     ]
-    runs = [
-        {"name": f"{model}-{source}-{protocol}", "folder": f"runs/{model}-{source}-{protocol}",
-         "what": f"{model}, trained on {source}, {protocol}",
-         "finished": 0 if source == "combined" and not samm else 5, "expected": 5,
-         "collapsed": 0 if source == "combined" and not samm else int(rng.integers(0, 5))}
-        for model in ("model_a", "model_b", "model_c")
-        for source in ("smic", "casme2", "combined")
-        for protocol in ("mixed", "independent")
-    ]  # fmt: skip
-    (path / runs[0]["folder"]).mkdir(parents=True)
-    (path / runs[0]["folder"] / "report.html").write_text("<!doctype html><title>a run</title>")
-    banners = [] if samm else [
-        {"kind": "note", "title": "Without SAMM", "text": ["Scenarios 3, 4, 5 and 8 need SAMM and are marked “not run”."]}
-    ]  # fmt: skip
-    study = {
-        "format": 1, "kind": "study", "name": "talluri2022",
-        "title": "Deep 3D CNN for facial micro-expression analysis: every table",
-        "paper": "Talluri, K. K.; Fiedler, M.-A.; Al-Hamadi, A. Deep 3D Convolutional Neural Network for Facial "
-                 "Micro-Expression Analysis from Video Images. Applied Sciences 12 (2022), 11078.",
-        "created": "2026-11-21T12:59:30+00:00", "partial": not samm, "look_alike": look_alike,
-        "summary": [
+    motion = measured("motion", "Model-A, motion, stable training", state="status", strong=True)
+    runs = []
+    for model in ("model_a", "model_b", "model_c"):
+        for source in ("smic", "casme2", "combined"):
+            for protocol in ("mixed", "independent"):
+                name, done = f"{model}-{source}-{protocol}", 5 if samm or source != "combined" else 0
+                runs.append(
+                    StudyRun(name=name, folder=f"runs/{name}", what=f"{model}, trained on {source}, {protocol}",
+                             finished=done, expected=5, collapsed=int(rng.integers(0, 5)) if done else 0)
+                )  # fmt: skip
+    (path / runs[0].folder).mkdir(parents=True)
+    (path / runs[0].folder / "report.html").write_text("<!doctype html><title>a run</title>")
+    without = StudyBanner(kind="note", title="Without SAMM",
+                          text=("Scenarios 3, 4, 5 and 8 need SAMM and are marked “not run”.",))  # fmt: skip
+    named = dict(zip(sets, ("CASME II", "SMIC", "SAMM")))
+    scenario = column("scenario", "Scenario")
+    sections = (
+        StudySection(
+            id="table1", title="Table 1. Clips by class",
+            text=("The counts that the paper prints beside those found in the folders given.",),
+            tables=(table("table1", "Clips by class and data set", column("emotion", "Class"), *(
+                one for key, title in named.items() for one in (
+                    published(f"{key}_published", unit="count", group=title),
+                    column(f"{key}_found", "found", "count", "measured", group=title)))),),
+        ),
+        StudySection(
+            id="table2", title="Table 2. Model-A, layer by layer",
+            tables=(table("table2", "Output shapes as frames × height × width × channels", column("layer", "Layer"),
+                          column("filter", "Filter"), published("published", "Published", "text"),
+                          column("measured", "Built here"), column("status", "", "state")),),
+        ),
+        StudySection(
+            id="table3", title="Table 3. Initial frames or frames around the apex",
+            text=("Accuracy of Model-A by stratified 5-fold, the mean of the folds.",),
+            tables=(table("table3", "Initial and apex sequence", column("dataset", "Data set"), majority(),
+                          published("initial_published", group="Initial frames"),
+                          measured("initial", "measured", group="Initial frames"),
+                          published("apex_published", group="Apex sequence"),
+                          measured("apex", "measured", group="Apex sequence", strong=True),
+                          measured("independent", "subjects apart", group="Apex sequence"),
+                          measured("motion", "Motion, stable training")),),
+        ),
+        StudySection(
+            id="figure4", title="Figure 4. Five random splits",
+            text=("The Split-Model on CASME II, five random stratified 80/20 splits, accuracy on the held-out fifth after "
+                  "each epoch. The paper reports 85.2 % for its best split and 45 % for its worst.",),
+            figures=(StudyFigure(
+                file="tables/figure4.csv", type="lines", x=column("epoch", "epoch", "count"),
+                y=(column("accuracy", "accuracy", "score", "measured"),), series="run",
+                title="Validation accuracy by epoch", y_limits=(0, 1),
+                references=(StudyReference(label="published, best split", value=0.852),
+                            StudyReference(label="published, worst split", value=0.45),
+                            StudyReference(label="always ‘disgust’", value=0.512))),),
+        ),
+        StudySection(
+            id="table4", title="Table 4. Eight scenarios, three models",
+            text=("Each model is trained once on each fold of each source and tested on every target that needs it.",),
+            tables=(table("table4", "Accuracy by scenario, the mean of five folds", scenario, majority(), *groups, motion,
+                          column("status", "Status", "state")),),
+            figures=(
+                StudyFigure(file="tables/table4.csv", type="bars", x=scenario, y=(groups[0], groups[1], majority()),
+                            title="Model-A, published against measured", y_label="accuracy", y_limits=(0, 100)),
+                StudyFigure(file="tables/table4.csv", type="bars", x=scenario, y=(groups[1], groups[2], motion),
+                            title="What mixing subjects and showing motion are worth", y_label="accuracy",
+                            y_limits=(0, 100))),
+        ),
+    )  # fmt: skip
+    StudyPage(
+        name="talluri2022", title="Deep 3D CNN for facial micro-expression analysis: every table",
+        paper="Talluri, K. K.; Fiedler, M.-A.; Al-Hamadi, A. Deep 3D Convolutional Neural Network for Facial "
+              "Micro-Expression Analysis from Video Images. Applied Sciences 12 (2022), 11078.",
+        created="2026-11-21T12:59:30+00:00", partial=not samm, look_alike=look_alike,
+        summary=(
             "Trained as the paper says, Model-A does not do better than always answering the commonest class in any "
             "scenario that was run.",
             "17 of 30 trainings collapsed; the published accuracies on SMIC and CASME II lie within 6 points of the "
             "majority-class accuracy as well.",
             "The same networks, shown motion and trained with a clipped gradient, reach 83 % within a data set.",
-        ],
-        "banners": banners,
-        "sections": [
-            {"id": "table1", "title": "Table 1. Clips by class",
-             "text": ["The counts that the paper prints beside those found in the folders given."],
-             "tables": [{"file": "tables/table1.csv", "caption": "Clips by class and data set",
-                         "columns": [column("emotion", "Class")] + [
-                             column(f"{s}_{what}", label, "integer", group=title, published=what == "published")
-                             for s, title in zip(sets, ("CASME II", "SMIC", "SAMM"))
-                             for what, label in (("published", "published"), ("found", "found"))]}],
-             "figures": []},
-            {"id": "table2", "title": "Table 2. Model-A, layer by layer", "text": [],
-             "tables": [{"file": "tables/table2.csv", "caption": "Output shapes as frames × height × width × channels",
-                         "columns": [column("layer", "Layer"), column("filter", "Filter"),
-                                     column("published", "Published", published=True), column("measured", "Built here"),
-                                     column("status", "", "status")]}], "figures": []},
-            {"id": "table3", "title": "Table 3. Initial frames or frames around the apex",
-             "text": ["Accuracy of Model-A by stratified 5-fold, the mean of the folds."],
-             "tables": [{"file": "tables/table3.csv", "caption": "Initial and apex sequence",
-                         "columns": [column("dataset", "Data set"), column("majority", "Majority class", "percent"),
-                                     column("initial_published", "published", "published", group="Initial frames"),
-                                     measured("initial", "measured", group="Initial frames"),
-                                     column("apex_published", "published", "published", group="Apex sequence"),
-                                     measured("apex", "measured", group="Apex sequence"),
-                                     measured("independent", "subjects apart", group="Apex sequence"),
-                                     measured("motion", "Motion, stable training")],
-                         "emphasis": ["apex"]}],
-             "figures": []},
-            {"id": "figure4", "title": "Figure 4. Five random splits",
-             "text": ["The Split-Model on CASME II, five random stratified 80/20 splits, accuracy on the held-out fifth "
-                      "after each epoch. The paper reports 85.2 % for its best split and 45 % for its worst."],
-             "tables": [],
-             "figures": [{"file": "tables/figure4.csv", "type": "lines", "x": "epoch", "y": "accuracy", "series": "run",
-                          "title": "Validation accuracy by epoch", "x_label": "epoch", "y_label": "accuracy",
-                          "y_limits": [0, 1],
-                          "references": [{"label": "published, best split", "value": 0.852},
-                                         {"label": "published, worst split", "value": 0.45},
-                                         {"label": "always ‘disgust’", "value": 0.512}]}]},
-            {"id": "table4", "title": "Table 4. Eight scenarios, three models",
-             "text": ["Each model is trained once on each fold of each source and tested on every target that needs it."],
-             "tables": [{"file": "tables/table4.csv", "caption": "Accuracy by scenario, the mean of five folds",
-                         "columns": [column("scenario", "Scenario"), column("majority", "Majority class", "percent"),
-                                     *groups, measured("motion", "Model-A, motion, stable training"),
-                                     column("status", "Status", "status")],
-                         "emphasis": [*MODELS, "motion"]}],
-             "figures": [
-                 {"file": "tables/table4.csv", "type": "bars", "x": "scenario", "y": ["a_published", "a", "majority"],
-                  "title": "Model-A, published against measured", "y_label": "accuracy, percent", "y_limits": [0, 100]},
-                 {"file": "tables/table4.csv", "type": "bars", "x": "scenario", "y": ["a", "a_independent", "motion"],
-                  "title": "What mixing subjects and showing motion are worth", "y_label": "accuracy, percent",
-                  "y_limits": [0, 100]}]},
-        ],
-        "assumptions": [
+        ),
+        banners=() if samm else (without,), sections=sections,
+        assumptions=(
             "Frames are grey: the paper does not state the number of channels.",
             "SMIC publishes no apex frame, so it is spotted here.",
             "The last epoch’s weights are scored; the paper does not say which it took.",
-        ],
-        "notes": ["SAMM’s own annotation has 9 disgust and 15 surprise clips; the paper’s Table 1 has them the other way "
-                  "round.", "CASME II’s annotation has 25 clips of surprise, the paper 28."],
-        "runs": runs,
-        "versions": {"python": "3.11.7", "fleeting": "0.1.0", "torch": "2.11.0", "numpy": "2.4.1", "keras": None},
-        "machine": {"system": "Linux", "processor": "A processor with a rather long name @ 2.40GHz", "cores": 2},
-    }  # fmt: skip
-    (path / "study.json").write_text(json.dumps(study, ensure_ascii=False), encoding="utf-8")
+        ),
+        notes=("SAMM’s own annotation has 9 disgust and 15 surprise clips; the paper’s Table 1 has them the other way "
+               "round.", "CASME II’s annotation has 25 clips of surprise, the paper 28."),
+        runs=tuple(runs),
+        versions={"python": "3.11.7", "fleeting": "0.1.0", "torch": "2.11.0", "numpy": "2.4.1", "keras": None},
+        machine={"system": "Linux", "processor": "A processor with a rather long name @ 2.40GHz", "cores": 2},
+    ).write(path / "study.json")  # fmt: skip
     return path
 
 
@@ -230,57 +253,59 @@ def build_irawan(path: Path) -> Path:
         "table4": ("dropout", "Dropout", [(0.3, 81.70), (0.5, 76.17), (0.7, 68.90)]),
         "table5": ("epochs", "Epochs", [(80, 74.21), (100, 81.70), (120, 78.37)]),
     }
-    sections: list[dict[str, Any]] = [
-        {"id": "table1", "title": "Table I. The split", "text": [], "figures": [], "tables": [
-            {"file": "tables/table1.csv", "caption": "SMIC-HS, 131 clips for training and 33 for validation",
-             "columns": [column("emotion", "Class"), column("total", "total", "integer", group="published"),
-                         column("train", "training", "integer", group="published"),
-                         column("validation", "validation", "integer", group="published"),
-                         column("found", "Found", "integer")]}]},
-    ]  # fmt: skip
-    for number, (name, (key, label, rows)) in zip(("III", "IV", "V"), sweeps.items()):
-        table = []
-        for value, published in rows:
+    split = table("table1", "SMIC-HS, 131 clips for training and 33 for validation", column("emotion", "Class"),
+                  column("total", "total", "count", group="published"),
+                  column("train", "training", "count", group="published"),
+                  column("validation", "validation", "count", group="published"),
+                  column("found", "Found", "count"))  # fmt: skip
+    sections = [StudySection(id="table1", title="Table I. The split", tables=(split,))]
+    figure_published, figure_measured = published("published", "Published", "share"), column(
+        "measured", "Measured", "share", "measured", strong=True)  # fmt: skip
+    for number, (name, (key, label, values)) in zip(("III", "IV", "V"), sweeps.items()):
+        rows = []
+        for value, printed in values:
             score = _score(rng, "measured", 0.55)
-            table.append({key: value, "published": published / 100, **score, "majority": 14 / 33,
-                          "best": min(1.0, score["measured"] + 0.1), "uf1": float(rng.uniform(0.3, 0.5))})  # fmt: skip
-        _write(path / f"tables/{name}.csv", table)
+            rows.append({key: value, "published": printed / 100, **score, "majority": 14 / 33,
+                         "best": min(1.0, score["measured"] + 0.1), "uf1": float(rng.uniform(0.3, 0.5))})  # fmt: skip
+        _write(path / f"tables/{name}.csv", rows)
+        varied = column(key, label, "number")
+        figures = [StudyFigure(file=f"tables/{name}.csv", type="bars", x=varied, y=(figure_published, figure_measured),
+                               y_label="accuracy", title=f"{label}: published and measured",
+                               references=(StudyReference(label="majority class", value=100 * 14 / 33),))]  # fmt: skip
+        if name == "table3":
+            score_column = column("measured", "Measured", "score", "measured")
+            figures.append(StudyFigure(file="tables/table3.csv", type="lines", x=varied, y=(score_column,),
+                                       y_limits=(0, 1), title="Accuracy by learning rate"))  # fmt: skip
+        shown = table(name, f"Accuracy by {label.lower()}", varied, figure_published, figure_measured,
+                      column("interval", "95 % interval", "share", "interval", low="measured_low", high="measured_high"),
+                      majority(), column("best", "Best epoch (optimistic)", "share", "measured"),
+                      column("uf1", "UF1", "score", "measured"))  # fmt: skip
         sections.append(
-            {"id": name, "title": f"Table {number}. {label}", "text": ["33 validation clips: one clip is 3 points."],
-             "tables": [{"file": f"tables/{name}.csv", "caption": f"Accuracy by {label.lower()}", "columns": [
-                 column(key, label, "number"), column("published", "Published", "published"),
-                 column("measured", "Measured", "percent"),
-                 column("interval", "95 % interval", "interval", low="measured_low", high="measured_high"),
-                 column("majority", "Majority class", "percent"), column("best", "Best epoch (optimistic)", "percent"),
-                 column("uf1", "UF1", "number")], "emphasis": ["measured"]}],
-             "figures": [{"file": f"tables/{name}.csv", "type": "bars", "x": key, "y": ["published", "measured"],
-                          "y_label": "accuracy, percent", "title": f"{label}: published and measured",
-                          "references": [{"label": "majority class", "value": 14 / 33}]}]})  # fmt: skip
-    sections[1]["figures"].append(
-        {"file": "tables/table3.csv", "type": "lines", "x": "learning_rate", "y": "measured", "y_limits": [0, 1],
-         "title": "Accuracy by learning rate"})  # fmt: skip
+            StudySection(id=name, title=f"Table {number}. {label}", text=("33 validation clips: one clip is 3 points.",),
+                         tables=(shown,), figures=tuple(figures))
+        )  # fmt: skip
     _write(path / "tables/table6.csv", [
         {"method": name, "published": figure / 100} | (_score(rng, "measured", 0.55) if at in (8, 10) else {})
         | {"status": "ok" if at in (8, 10) else "not run"}
         for at, (name, figure) in enumerate(METHODS)
     ])  # fmt: skip
+    method, own = column("method", "Method"), measured("measured", "Measured", state="status")
     sections.append(
-        {"id": "table6", "title": "Table VI. Methods on SMIC", "text": ["Only the last two are part of Fleeting."],
-         "tables": [{"file": "tables/table6.csv", "caption": "Accuracy of methods on SMIC", "columns": [
-             column("method", "Method"), column("published", "Published", "published"),
-             measured("measured", "Measured"), column("status", "Status", "status")]}],
-         "figures": [{"file": "tables/table6.csv", "type": "bars", "x": "method", "y": ["published", "measured"],
-                      "title": "Published and measured", "y_label": "accuracy, percent"}]})  # fmt: skip
-    study = {
-        "format": 1, "kind": "study", "name": "irawan2023", "title": "Micro-expressions on long videos: every table",
-        "paper": "Irawan, B.; Munir, R.; Utama, N. P.; Purwarianti, A. Spontaneous Micro-expression Recognition using "
-                 "3DCNN on Long Videos for Emotion Analysis. 2023.",
-        "created": "2026-11-21T12:59:30+00:00", "partial": False, "look_alike": False,
-        "summary": ["The network reaches 55 % where the paper prints 81.70 %, with the majority class at 42 %."],
-        "banners": [], "sections": sections, "assumptions": ["The last epoch’s weights are scored."], "notes": [],
-        "runs": [{"name": "table3-0.01", "folder": "runs/table3-0.01", "what": "learning rate 0.01", "finished": 1,
-                  "expected": 1, "collapsed": 0}],
-        "versions": {"fleeting": "0.1.0"}, "machine": {"cores": 2},
-    }  # fmt: skip
-    (path / "study.json").write_text(json.dumps(study, ensure_ascii=False), encoding="utf-8")
+        StudySection(
+            id="table6", title="Table VI. Methods on SMIC", text=("Only the last two are part of Fleeting.",),
+            tables=(table("table6", "Accuracy of methods on SMIC", method, figure_published, own,
+                          column("status", "Status", "state")),),
+            figures=(StudyFigure(file="tables/table6.csv", type="bars", x=method, y=(figure_published, own),
+                                 title="Published and measured", y_label="accuracy"),))
+    )  # fmt: skip
+    StudyPage(
+        name="irawan2023", title="Micro-expressions on long videos: every table",
+        paper="Irawan, B.; Munir, R.; Utama, N. P.; Purwarianti, A. Spontaneous Micro-expression Recognition using "
+              "3DCNN on Long Videos for Emotion Analysis. 2023.",
+        created="2026-11-21T12:59:30+00:00",
+        summary=("The network reaches 55 % where the paper prints 81.70 %, with the majority class at 42 %.",),
+        sections=tuple(sections), assumptions=("The last epoch’s weights are scored.",),
+        runs=(StudyRun(name="table3-0.01", folder="runs/table3-0.01", what="learning rate 0.01", finished=1, expected=1),),
+        versions={"fleeting": "0.1.0"}, machine={"cores": 2},
+    ).write(path / "study.json")  # fmt: skip
     return path

@@ -1,6 +1,5 @@
 """The study of leakage: what peeking gives is computed as whoever peeks would, and stands beside the honest figure."""
 
-import json
 import re
 
 import pandas as pd
@@ -9,6 +8,7 @@ import pytest
 from fleeting.errors import UsageError
 from fleeting.experiments import ExperimentConfig, RunFolder
 from fleeting.metrics import uf1
+from fleeting.records import StudyPage
 from fleeting.reports import render_report
 from fleeting.sequences import Talluri2022
 from fleeting.studies import best_test_epochs, run_leakage
@@ -55,10 +55,10 @@ def test_the_peeked_answers_are_those_of_each_folds_best_epoch(studied):
     run = RunFolder(studied.path / "runs" / "independent")
     peeked = best_test_epochs(run)
     assert len(peeked) == 18
-    for unit in run.read()["units"]:
-        folder = run.unit_folder(unit["key"])
+    for unit in run.units():
+        folder = run.unit_folder(unit.key)
         history = pd.read_csv(folder / "history.csv")
-        mine = peeked[peeked["fold"] == unit["fold"]]
+        mine = peeked[peeked["fold"] == unit.fold]
         # The history's accuracy was counted by the engine, the answers were written down clip by clip.
         assert (mine["label"] == mine["prediction"]).mean() == pytest.approx(history["val_accuracy"].max())
         assert (mine["epoch"] == history["val_accuracy"].idxmax() + 1).all()
@@ -72,20 +72,27 @@ def test_the_peeked_answers_are_those_of_each_folds_best_epoch(studied):
 
 def test_only_the_runs_of_this_study_are_watched_and_the_inner_choice_is_not(studied):
     runs = {path.name: RunFolder(path).read() for path in (studied.path / "runs").iterdir()}
-    assert {name for name, run in runs.items() if run["config"]["watch"]} == {"independent", "mixed", "loso"}
-    assert runs["inner"]["config"]["selection"]["epochs"] is True
+    assert {name for name, run in runs.items() if run.config.watch} == {"independent", "mixed", "loso"}
+    assert runs["inner"].config.selection.epochs
     with pytest.raises(UsageError, match="made without watching"):
         best_test_epochs(RunFolder(studied.path / "runs" / "inner"))
 
 
 def test_the_page_says_what_each_leak_is_worth(studied):
-    content = json.loads((studied.path / "study.json").read_text(encoding="utf-8"))
-    *worth, method = content["summary"]
+    study = StudyPage.read(studied.path / "study.json")
+    *worth, method = study.summary
     assert len(worth) == 4 and all("points of UF1" in sentence for sentence in worth) and "model_b, 4 epochs" in method
     # The worst leak stands first.
     points = [float(re.search(r"worth ([+-][\d.]+)", sentence)[1]) for sentence in worth]
     assert points == sorted(points, reverse=True)
+    # Points are declared as points and scores as scores, whatever their size.
+    units = {column.key: column.unit for section in study.sections for column in section.tables[0].columns}
+    assert units == {"what": "text", "p": "number"} | dict.fromkeys(
+        ("accuracy", "uf1", "uar"), "score"
+    ) | dict.fromkeys(("points", "points_uar", "points_accuracy"), "points")
+    assert [banner.kind for banner in study.banners] == ["look-alike"]
     page = render_report(studied.path).read_text(encoding="utf-8")
+    assert 'class="problem"' not in page
     assert "3 folds of new people, for the last row leaving one person out" in page
     assert "What each leak is worth" in page and "look-alike" in page.lower()
 

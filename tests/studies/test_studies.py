@@ -1,4 +1,3 @@
-import json
 from dataclasses import dataclass
 
 import pandas as pd
@@ -7,9 +6,11 @@ import pytest
 from fleeting.errors import UsageError
 from fleeting.experiments import ExperimentConfig
 from fleeting.protocols import create_protocol, folds_of
-from fleeting.studies import Irawan2023, Talluri2022, list_studies, look_alikes, published, run_study
+from fleeting.records import StudyPage
+from fleeting.reports import read_study
+from fleeting.studies import Irawan2023, Talluri2022, find_study, list_studies, look_alikes, published, run_study
 from fleeting.studies.shapes import output_shapes
-from fleeting.studies.talluri2022 import _published_majority
+from fleeting.studies.talluri2022_page import published_majority
 
 SETS = {name: f"{name}:/nowhere/{name}" for name in ("casme2", "smic", "samm")}
 
@@ -40,12 +41,12 @@ def test_published_figures_are_the_papers():
         published("talluri2022", "table9")
 
 
-def test_published_majority_is_what_the_class_counts_say():
+def test_the_published_majority_is_what_the_class_counts_say():
     # Always "negative" on SMIC is 70 of 164, always "disgust" on CASME II 63 of 123.
-    assert _published_majority("smic", "smic") == pytest.approx(70 / 164)
-    assert _published_majority("casme2", "casme2") == pytest.approx(63 / 123)
-    assert _published_majority("casme2", "samm") == pytest.approx(15 / 50)
-    assert _published_majority("combined", "combined") == pytest.approx(133 / 287)
+    assert published_majority("smic", "smic") == pytest.approx(70 / 164)
+    assert published_majority("casme2", "casme2") == pytest.approx(63 / 123)
+    assert published_majority("casme2", "samm") == pytest.approx(15 / 50)
+    assert published_majority("combined", "combined") == pytest.approx(133 / 287)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +128,17 @@ def test_impossible_studies_say_what_is_possible(arguments, message):
         Talluri2022(**arguments)
 
 
-def test_list_studies():
+def test_studies_are_found_by_name(tmp_path):
     assert list_studies() == ["irawan2023", "talluri2022"]
+    assert list_studies("talluri*") == ["talluri2022"]
+    assert find_study("Talluri2022") is Talluri2022
+    with pytest.raises(UsageError, match="did you mean 'irawan2023'"):
+        run_study("irawan2022", tmp_path / "out", sets=SETS)
+    with pytest.raises(UsageError, match="needs a data set: --smic"):
+        run_study("irawan2023", tmp_path / "out")
+    with pytest.raises(UsageError, match="found epochs beside a study"):
+        run_study(Irawan2023(sets={"smic": SETS["smic"]}), tmp_path / "out", epochs=1)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_study_of_look_alikes_fills_its_tables_and_resumes(sets, tmp_path, monkeypatch):
@@ -155,9 +165,18 @@ def test_a_study_of_look_alikes_fills_its_tables_and_resumes(sets, tmp_path, mon
     assert result.tables["table3"]["independent_status"].eq("ok").all()
     assert result.tables["figure4-published"].groupby("run").size().tolist() == [1] * 5
     assert result.tables["figure4-runs"]["independent_status"].eq("ok").all()
-    content = json.loads((tmp_path / "study" / "study.json").read_text())
-    assert [section["id"] for section in content["sections"]] == ["table1", "table2", "table3", "figure4", "table4"]
-    assert "look-alikes at 10 % of the true size" in content["banners"][0]["text"][0]
+    page = StudyPage.read(tmp_path / "study" / "study.json")
+    assert [section.id for section in page.sections] == ["table1", "table2", "table3", "figure4", "table4"]
+    assert "look-alikes at 10 % of the true size" in page.banners[0].text[0] and page.banners[0].kind == "look-alike"
+    # Every column that a table shows is declared with the unit that its figures have, and its file is as it was written.
+    for section in page.sections:
+        for shown in section.tables:
+            name = shown.file.removeprefix("tables/").removesuffix(".csv")
+            assert page.files[shown.file].rows == len(result.tables[name])
+            for column in shown.columns:
+                if column.unit == "share" and column.key in result.tables[name]:
+                    assert result.tables[name][column.key].dropna().between(0, 1).all(), (shown.file, column.key)
+    assert not read_study(tmp_path / "study").problems
     monkeypatch.setattr("fleeting.experiments.execute.run_unit", lambda *_: pytest.fail("trained again"))
     again = run_study(study, tmp_path / "study")
     assert again.tables["table4-model_a"].equals(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -167,6 +166,7 @@ def leakage(
     seed : int, optional
         Random seed of splits and weights.
     """
+    from fleeting.records import StudyPage
     from fleeting.studies import run_leakage
 
     screen = output.screen()
@@ -200,11 +200,11 @@ def leakage(
             observer=observer_on(screen, bars, config.training.epochs),
         )
     page = render_pages(result.path)
-    content = loads((result.path / "study.json").read_text(encoding="utf-8"))
-    for sentence in content["summary"]:
+    summary = StudyPage.read(result.path / "study.json").summary
+    for sentence in summary:
         screen.show(sentence)
     screen.show(f"Report: {page}")
-    screen.dump({"study": str(result.path), "report": str(page), "summary": content["summary"]})
+    screen.dump({"study": str(result.path), "report": str(page), "summary": list(summary)})
 
 
 def _composite(out: Path, seed: int, scale: float, work: CacheOptions, bars: Bars) -> str:

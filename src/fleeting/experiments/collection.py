@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,16 @@ from fleeting.experiments.observer import Observer
 from fleeting.experiments.plan import StartedRun, start_run
 from fleeting.experiments.prepare import PreparedData, prepare_clips
 from fleeting.experiments.run import RunFolder
-from fleeting.files import write_csv, write_json
-from fleeting.records import CollectionHead, UnitRecord, claim_folder, explain_invalid
+from fleeting.records import (
+    CollectionHead,
+    StudyFile,
+    StudyPage,
+    StudyRun,
+    UnitRecord,
+    claim_folder,
+    explain_invalid,
+    write_frame,
+)
 from fleeting.renamed import renamed_argument
 from fleeting.training.device import device_for
 
@@ -39,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Collection", "CompletedRun", "PlannedRun"]
 
-FORMAT = 1
 _HEAD = "collection.json"
 
 
@@ -82,18 +90,18 @@ class CompletedRun:
         """The records of all finished units."""
         return self.run.units()
 
-    def describe(self) -> dict[str, Any]:
-        """Give a row for the page's list of runs."""
+    def describe(self) -> StudyRun:
+        """Describe the run for the page's list of runs."""
         finished = self.finished
-        return {
-            "name": self.planned.name,
-            "folder": f"runs/{self.planned.name}",
-            "what": self.planned.what,
-            "finished": len(finished),
-            "expected": self.expected,
-            "collapsed": sum(unit.collapse.collapsed for unit in finished),
-            "failed": list(self.failed.values()),
-        }
+        return StudyRun(
+            name=self.planned.name,
+            folder=f"runs/{self.planned.name}",
+            what=self.planned.what,
+            finished=len(finished),
+            expected=self.expected,
+            collapsed=sum(unit.collapse.collapsed for unit in finished),
+            failed=tuple(self.failed.values()),
+        )
 
 
 class Collection:
@@ -199,10 +207,29 @@ class Collection:
                 aggregate(one.run, allow_partial=True)
         return completed
 
-    def write(self, content: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Path:
-        """Write the tables and then ``study.json``, from which the page is made."""
+    def write(self, page: StudyPage, tables: Mapping[str, pd.DataFrame]) -> Path:
+        """Write the tables and then ``study.json``, from which the page is made.
+
+        Parameters
+        ----------
+        page : StudyPage
+            The page; time, versions, machine and the digests of the tables are added.
+        tables : mapping of str to pandas.DataFrame
+            Tables by name, written as ``tables/<name>.csv``.
+
+        Raises
+        ------
+        FleetingError
+            If a file cannot be written.
+        """
+        files = {}
         for name, table in tables.items():
-            write_csv(self.path / "tables" / f"{name}.csv", table)
-        head = {"format": FORMAT, "created": datetime.now(UTC).isoformat(timespec="seconds")}
-        tail = {"versions": versions(), "machine": machine()}
-        return write_json(self.path / "study.json", {**head, **content, **tail})
+            path = write_frame(self.path / "tables" / f"{name}.csv", table)
+            files[f"tables/{name}.csv"] = StudyFile(rows=len(table), sha256=sha256(path.read_bytes()).hexdigest())
+        own = {
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "files": files,
+            "versions": versions(),
+            "machine": machine(),
+        }
+        return page.model_copy(update=own).write(self.path / "study.json")

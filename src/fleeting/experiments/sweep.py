@@ -14,7 +14,15 @@ from fleeting.experiments.config import ExperimentConfig, content_key
 from fleeting.experiments.observer import Observer
 from fleeting.experiments.selection import by_owner
 from fleeting.metrics import score_all
-from fleeting.records import SweepHead
+from fleeting.records import (
+    StudyBanner,
+    StudyColumn,
+    StudyFigure,
+    StudyPage,
+    StudySection,
+    StudyTable,
+    SweepHead,
+)
 from fleeting.renamed import renamed_argument
 from fleeting.sequences import recipe_from_dict
 from fleeting.training import TrainingConfig
@@ -145,35 +153,33 @@ def run_sweep(
             if int(key.split(":")[0]) == number
         ]
         tables[f"grid{number + 1}"] = pd.DataFrame(rows)
-    collection.write(_content(title, paper, grids, done), tables)
+    collection.write(_page(title, paper, grids, done), tables)
     return tables
 
 
-def _content(title: str, paper: str, grids: Sequence[Grid], done: Mapping[str, CompletedRun]) -> dict[str, Any]:
-    """The page of the sweep."""
-    runs = [one.describe() for one in done.values()]
-    unfinished = [run["what"] for run in runs if run["finished"] < run["expected"]]
+def _page(title: str, paper: str, grids: Sequence[Grid], done: Mapping[str, CompletedRun]) -> StudyPage:
+    runs = tuple(one.describe() for one in done.values())
+    unfinished = [run.what for run in runs if not run.whole]
     banners = []
     if unfinished:
-        reasons = sorted({reason for run in runs for reason in run["failed"]})
-        banners.append({"kind": "alert", "title": "Trainings that failed", "text": ["; ".join(unfinished), *reasons]})
-    return {
-        "kind": "sweep",
-        "name": "sweep",
-        "title": title,
-        "paper": paper,
-        "partial": bool(unfinished),
-        "look_alike": False,
-        "summary": [f"{len(runs)} settings, {sum(run['finished'] for run in runs)} trainings."],
-        "banners": banners,
-        "sections": [_section(f"grid{number}", grid) for number, grid in enumerate(grids, start=1)],
-        "assumptions": [],
-        "notes": [
+        reasons = sorted({reason for run in runs for reason in run.failed})
+        text = ("; ".join(unfinished), *reasons)
+        banners.append(StudyBanner(kind="alert", title="Trainings that failed", text=text))
+    return StudyPage(
+        kind="sweep",
+        name="sweep",
+        title=title,
+        paper=paper,
+        partial=bool(unfinished),
+        summary=(f"{len(runs)} settings, {sum(run.finished for run in runs)} trainings.",),
+        banners=tuple(banners),
+        sections=tuple(_section(f"grid{number}", grid) for number, grid in enumerate(grids, start=1)),
+        notes=(
             "Whoever picks the best of these settings by its test accuracy has used the test clips for the choice: "
-            "the figure of the chosen one flatters."
-        ],
-        "runs": runs,
-    }
+            "the figure of the chosen one flatters.",
+        ),
+        runs=runs,
+    )
 
 
 def _outcome(completed: CompletedRun) -> dict[str, Any]:
@@ -190,31 +196,41 @@ def _outcome(completed: CompletedRun) -> dict[str, Any]:
     }
 
 
-def _section(name: str, grid: Grid) -> dict[str, Any]:
+def _section(name: str, grid: Grid) -> StudySection:
     fields = list(grid.fields)
-    columns: list[dict[str, Any]] = [{"key": field, "label": field, "kind": "text"} for field in fields]
-    columns += [
-        {"key": metric, "label": metric, "kind": "percent", "low": f"{metric}_low", "high": f"{metric}_high"}
+    varied = [StudyColumn(key=field, label=field) for field in fields]
+    measured = {
+        metric: StudyColumn(
+            key=metric,
+            label=metric,
+            unit="share",
+            role="measured",
+            low=f"{metric}_low",
+            high=f"{metric}_high",
+            state="status",
+        )
         for metric in METRICS
-    ]
-    columns += [
-        {"key": "majority_accuracy", "label": "majority", "kind": "percent"},
-        {"key": "collapsed", "label": "collapsed", "kind": "text"},
-        {"key": "status", "label": "", "kind": "status"},
-    ]
-    figure = {
-        "file": f"tables/{name}.csv",
-        "type": "bars",
-        "x": fields[0] if len(fields) == 1 else "setting",
-        "y": ["accuracy", "majority_accuracy"],
-        "title": f"Accuracy by {', '.join(fields)}",
-        "x_label": ", ".join(fields),
-        "y_label": "accuracy",
     }
-    return {
-        "id": name,
-        "title": grid.title or f"By {', '.join(fields)}",
-        "text": ["Pooled over folds, with 95 % intervals over subjects."],
-        "tables": [{"file": f"tables/{name}.csv", "caption": "One row per setting.", "columns": columns}],
-        "figures": [figure],
-    }
+    majority = StudyColumn(key="majority_accuracy", label="majority", unit="share", role="majority", state="status")
+    others = [
+        majority,
+        StudyColumn(key="collapsed", label="collapsed", role="collapsed", state="status"),
+        StudyColumn(key="status", unit="state"),
+    ]
+    figure = StudyFigure(
+        file=f"tables/{name}.csv",
+        type="bars",
+        x=varied[0] if len(fields) == 1 else StudyColumn(key="setting", label="setting"),
+        y=(measured["accuracy"], majority),
+        title=f"Accuracy by {', '.join(fields)}",
+        x_label=", ".join(fields),
+        y_label="accuracy",
+    )
+    columns = (*varied, *measured.values(), *others)
+    return StudySection(
+        id=name,
+        title=grid.title or f"By {', '.join(fields)}",
+        text=("Pooled over folds, with 95 % intervals over subjects.",),
+        tables=(StudyTable(file=f"tables/{name}.csv", caption="One row per setting.", columns=columns),),
+        figures=(figure,),
+    )

@@ -30,6 +30,19 @@ from fleeting.records.run import (
     SkippedRow,
     TrainingPart,
 )
+from fleeting.records.study import (
+    NOT_RUN,
+    StudyBanner,
+    StudyColumn,
+    StudyFigure,
+    StudyFile,
+    StudyPage,
+    StudyReference,
+    StudyRun,
+    StudySection,
+    StudyTable,
+    tells_collapse,
+)
 from fleeting.records.tables import Row, defuse, format_table, read_table, undo_defuse, write_frame, write_table
 from fleeting.records.unit import (
     ChoicePart,
@@ -44,6 +57,7 @@ from fleeting.records.unit import (
 )
 
 __all__ = [
+    "NOT_RUN",
     "CacheManifest",
     "CachedSequence",
     "ChallengeLog",
@@ -79,6 +93,15 @@ __all__ = [
     "SelectionPart",
     "SkippedRow",
     "StandardisationPart",
+    "StudyBanner",
+    "StudyColumn",
+    "StudyFigure",
+    "StudyFile",
+    "StudyPage",
+    "StudyReference",
+    "StudyRun",
+    "StudySection",
+    "StudyTable",
     "Summary",
     "SweepHead",
     "SyntheticHead",
@@ -97,6 +120,7 @@ __all__ = [
     "read_regular",
     "read_table",
     "sweep_unfinished",
+    "tells_collapse",
     "undo_defuse",
     "write_frame",
     "write_predictions",

@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,8 +55,17 @@ def as_int(value: Any) -> int | None:
     return int(number) if math.isfinite(number) else None
 
 
-def read_head(path: Path, name: str) -> dict[str, Any]:
+def read_head(path: Path, name: str, *, formats: Collection[int] = (FORMAT,)) -> dict[str, Any]:
     """The file that says what a folder holds: ``run.json``, ``study.json`` or ``analysis.json``.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    name : str
+        The file's name.
+    formats : collection of int, optional
+        Numbers of the formats that the caller knows.
 
     Raises
     ------
@@ -81,11 +90,12 @@ def read_head(path: Path, name: str) -> dict[str, Any]:
         raise NotARunError(
             f"{file} cannot be read ({error.found}); expected JSON. Run the same again into a new folder"
         ) from error
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
+    if not isinstance(head, dict) or head.get("format") not in formats:
         stated = head.get("format") if isinstance(head, dict) else type(head).__name__
         kind = file.stem
         raise NotARunError(
-            f"{file} states {kind} format {repr(stated)[:40]}; this version reads {FORMAT}: use the one that wrote it"
+            f"{file} states {kind} format {repr(stated)[:40]}; this version reads "
+            f"{' and '.join(map(str, formats))}: use the one that wrote it"
         )
     return head
 

@@ -6,12 +6,14 @@ file. Only ``study.json`` must be there and whole.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fleeting.reports.reading import FolderReader, as_dict, as_list, read_head
+from fleeting.records import RecordError, StudyFile, StudyPage, read_regular, read_table
+from fleeting.reports.reading import NotARunError, read_head
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +25,19 @@ _MAX_TABLE_BYTES = 8_000_000
 
 @dataclass(frozen=True)
 class TableFile:
-    """A CSV file that a section names; ``missing`` tells one not there yet from one that cannot be read."""
+    """A CSV file that a section names.
+
+    Attributes
+    ----------
+    name : str
+        The file, below the study's folder.
+    rows : list of dict of str to str
+        Its rows, as text; none if it cannot be read.
+    problems : list of str
+        Sentences on what is wrong with it.
+    missing : bool
+        If True, it is not there yet.
+    """
 
     name: str
     rows: list[dict[str, str]] = field(default_factory=list)
@@ -33,21 +47,36 @@ class TableFile:
 
 @dataclass(frozen=True)
 class StudyData:
-    """What a study folder holds, in plain values."""
+    """Everything that a study folder holds.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The folder.
+    page : StudyPage
+        Its ``study.json``.
+    tables : dict of str to TableFile
+        By name, the files that its tables and figures show.
+    problems : list of str
+        Sentences on what could not be read.
+    """
 
     path: Path
-    study: dict[str, Any]
+    page: StudyPage
     tables: dict[str, TableFile]
     problems: list[str] = field(default_factory=list)
 
-    def link(self, name: Any) -> str:
-        """A file of this folder as a relative address; empty for what is not there or lies outside."""
-        return quote(str(name)) if _inside(self.path, name) and (self.path / str(name)).is_file() else ""
+    def link(self, name: str) -> str:
+        """Give a file of this folder as a relative address; empty for what is not there or lies outside."""
+        return quote(name) if _inside(self.path, name) and _is_file(self.path / name) else ""
 
 
 def is_study(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds a study or a sweep rather than one run."""
-    return (Path(folder) / "study.json").exists()
+    """Tell whether a folder holds a study or a sweep rather than one run."""
+    try:
+        return (Path(folder) / "study.json").exists()
+    except (OSError, ValueError):
+        return False
 
 
 def read_study(folder: str | os.PathLike[str]) -> StudyData:
@@ -61,47 +90,58 @@ def read_study(folder: str | os.PathLike[str]) -> StudyData:
     Raises
     ------
     NotARunError
-        If there is no ``study.json``, or it is damaged or of another format.
+        If there is no ``study.json``, or it is damaged or of another format; names the field.
     """
     path = Path(folder)
-    study = read_head(path, "study.json")
-    tables: dict[str, TableFile] = {}
-    for section in map(as_dict, as_list(study.get("sections"))):
-        for item in as_list(section.get("tables")) + as_list(section.get("figures")):
-            name = str(as_dict(item).get("file") or "")
-            if name not in tables:
-                tables[name] = _read_table(path, name)
+    try:
+        page = StudyPage.parse(read_head(path, "study.json", formats=(1, 2)), path / "study.json")
+    except RecordError as error:
+        raise NotARunError(str(error)) from error
+    tables = {name: _read_table(path, name, page.files.get(name)) for name in page.shown_files()}
     problems = [problem for table in tables.values() if not table.missing for problem in table.problems]
-    missing = [table.name for table in tables.values() if table.missing and table.name]
-    if missing and study.get("partial") is not True:
+    missing = [table.name for table in tables.values() if table.missing]
+    if missing and not page.partial:
         problems.append(f"Missing: {', '.join(missing)}.")
-    return StudyData(path, study, tables, problems)
+    return StudyData(path, page, tables, problems)
 
 
-def _inside(path: Path, name: Any) -> bool:
+def _inside(path: Path, name: str) -> bool:
     """Whether ``name`` is a plain relative path that stays below ``path``, links included."""
-    text = str(name or "")
-    if not text or "\\" in text or "\0" in text or Path(text).is_absolute() or ".." in Path(text).parts:
+    if not name or "\\" in name or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
         return False
     try:
-        return (path / text).resolve().is_relative_to(path.resolve())
-    except (OSError, RuntimeError):
+        return (path / name).resolve().is_relative_to(path.resolve())
+    except (OSError, RuntimeError, ValueError):
         return False
 
 
-def _read_table(path: Path, name: str) -> TableFile:
-    if not name:
-        return TableFile(name, problems=["study.json lists a table or figure without a file."])
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read_table(path: Path, name: str, written: StudyFile | None) -> TableFile:
     if not _inside(path, name):
         return TableFile(name, problems=[f"study.json names {name!r}, which is not a file of its folder."])
+    file = path / name
     try:
-        size = (path / name).stat().st_size
-    except FileNotFoundError:
-        return TableFile(name, missing=True)
+        if not file.exists():
+            return TableFile(name, missing=True)
+        content = read_regular(file, most=_MAX_TABLE_BYTES)
+        rows = read_table(file, content=content)
+    except RecordError as error:
+        return TableFile(name, problems=[f"{name} {error.found}."])
     except OSError as error:
         return TableFile(name, problems=[f"{name} cannot be read ({error.strerror or error})."])
-    if size > _MAX_TABLE_BYTES:
-        return TableFile(name, problems=[f"{name} is larger than 8 MB and left out."])
-    problems: list[str] = []
-    rows = FolderReader(path, problems).table(name, [])
-    return TableFile(name, rows, problems)
+    return TableFile(name, rows, _changes(name, content, rows, written))
+
+
+def _changes(name: str, content: bytes, rows: list[dict[str, str]], written: StudyFile | None) -> list[str]:
+    """Sentences on a table that is not the one that the study wrote."""
+    if written is None or hashlib.sha256(content).hexdigest() == written.sha256:
+        return []
+    if len(rows) != written.rows:
+        return [f"{name} holds {len(rows)} rows; the study wrote {written.rows}. Run the same command again."]
+    return [f"{name} was changed after the study wrote it. Run the same command again to write it anew."]

@@ -1,4 +1,4 @@
-"""From a study folder's files to what its page shows."""
+"""From a study folder's records and tables to what its page shows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from fleeting.records import StudyBanner, StudyColumn, StudyFigure, StudyPage, StudyRun, StudySection, StudyTable
 from fleeting.reports import wording
 from fleeting.reports.charts import Bars, Reference, Series, bar_chart, line_chart
-from fleeting.reports.reading import as_dict, as_int, as_list, as_number
+from fleeting.reports.reading import as_number
 from fleeting.reports.study_folder import StudyData
-from fleeting.reports.tables import Column, build_table, decimals, points, read_columns
+from fleeting.reports.tables import as_printed, build_table, plain_columns
 
 __all__ = ["study_context"]
 
@@ -21,131 +22,94 @@ _MAX_CATEGORIES = 60
 _SHORT_NAME, _LONG_NAME = 16, 30
 _BROAD = 10  # columns from which a table may be wider than the text
 _RESERVED = {"assumptions", "notes", "runs", "machine"}
-_LOOK_ALIKE: dict[str, Any] = {
-    "kind": "alert",
-    "title": "Synthetic look-alikes, not the data sets",
-    "text": [
-        "The clips are synthetic look-alikes of the true size; no figure here says anything about the real data sets."
-    ],
-}
+_STYLES = {"look-alike": "alert", "partial": "alert"}  # of banners, in style.css
+_LOOK_ALIKE = StudyBanner(
+    kind="look-alike",
+    title="Synthetic look-alikes, not the data sets",
+    text=(
+        "The clips are synthetic look-alikes of the true size; no figure here says anything about the real data sets.",
+    ),
+)
 
 
 def study_context(study: StudyData) -> dict[str, Any]:
-    """All that ``study.html.j2`` names."""
-    head = study.study
-    known = _known_columns(head)
+    """Give all that ``study.html.j2`` names."""
+    page = study.page
     taken = set(_RESERVED)
-    sections = [
-        _section(study, as_dict(item), number, taken, known)
-        for number, item in enumerate(as_list(head.get("sections")), start=1)
-    ]
-    runs = [_run(study, as_dict(item)) for item in as_list(head.get("runs"))]
-    columns = [one for part in sections for shown in part["tables"] for one in shown["table"].columns]
+    sections = [_section(study, part, number, taken) for number, part in enumerate(page.sections, start=1)]
+    columns = [one.shown for part in sections for shown in part["tables"] for one in shown["table"].columns]
+    banners = _banners(page, list(dict.fromkeys(study.problems)))
     return {
-        "name": str(head.get("title") or head.get("name") or study.path.name),
-        "sweep": head.get("kind") == "sweep",
-        "paper": str(head.get("paper") or ""),
-        "created": wording.moment(head.get("created")),
-        "summary": _sentences(head.get("summary")),
-        "banners": _banners(head, runs, list(dict.fromkeys(study.problems))),
+        "name": page.title or page.name or study.path.name,
+        "sweep": page.kind == "sweep",
+        "paper": page.paper,
+        "created": wording.moment(page.created),
+        "summary": page.summary,
+        "banners": [{"kind": _STYLES.get(one.kind, one.kind), "title": one.title, "text": one.text} for one in banners],
         "sections": sections,
-        "has_published": any(one.published for one in columns),
-        "has_intervals": any(one.low or one.kind == "interval" for one in columns),
-        "assumptions": _sentences(head.get("assumptions")),
-        "notes": _sentences(head.get("notes")),
-        "runs": runs,
-        "totals": {name: sum(run[name] or 0 for run in runs) for name in ("finished", "expected", "collapsed")},
-        "versions": as_dict(head.get("versions")),
-        "machine": as_dict(head.get("machine")),
+        "has_published": any(one.role == "published" for one in columns),
+        "has_intervals": any(one.low for one in columns),
+        "assumptions": page.assumptions,
+        "notes": page.notes,
+        "runs": [_run(study, run) for run in page.runs],
+        "totals": {
+            name: sum(getattr(run, name) for run in page.runs) for name in ("finished", "expected", "collapsed")
+        },
+        "versions": page.versions,
+        "machine": page.machine,
     }
 
 
-def _sentences(value: Any) -> list[str]:
-    """A list of texts; a single text is a list of one."""
-    return [value] if isinstance(value, str) and value else [str(item) for item in as_list(value) if item]
-
-
-def _banners(head: dict[str, Any], runs: Sequence[dict[str, Any]], problems: list[str]) -> list[dict[str, Any]]:
-    given: list[dict[str, Any]] = []
-    for item in map(as_dict, as_list(head.get("banners"))):
-        kind = str(item.get("kind"))
-        text = _sentences(item.get("text"))
-        kind = kind if kind in ("alert", "caution") else "note"
-        given.append({"kind": kind, "title": str(item.get("title") or ""), "text": text})
-
-    def about(word: str) -> list[dict[str, Any]]:
-        return [banner for banner in given if word in " ".join([banner["title"], *banner["text"]]).lower()]
-
-    first = []
-    if head.get("look_alike") is True:
-        # Nothing may come before this, however the study words it.
-        first = about("look-alike")[:1] or [_LOOK_ALIKE]
-    if head.get("partial") is True and not about("partial"):
-        first.append(_partial(runs))
-    banners = first + [banner for banner in given if not any(banner is other for other in first)]
+def _banners(page: StudyPage, problems: Sequence[str]) -> list[StudyBanner]:
+    """The study's own banners, with those that every page has; nothing comes before that on look-alikes."""
+    given = {kind: [one for one in page.banners if one.kind == kind] for kind in ("look-alike", "partial")}
+    if page.look_alike and not given["look-alike"]:
+        given["look-alike"] = [_LOOK_ALIKE]
+    if page.partial and not given["partial"]:
+        given["partial"] = [_partial(page.runs)]
+    others = [one for one in page.banners if one.kind not in given]
     if problems:
         title = "Parts of the study folder could not be read"
-        banners.append({"kind": "caution", "title": title, "text": problems})
-    return banners
+        others.append(StudyBanner(kind="caution", title=title, text=tuple(problems)))
+    return [*given["look-alike"], *given["partial"], *others]
 
 
-def _partial(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _partial(runs: Sequence[StudyRun]) -> StudyBanner:
     text = ["Run the same command again to finish; what is finished is kept. Cells without a figure are still to come."]
-    expected = sum(run["expected"] or 0 for run in runs)
+    expected = sum(run.expected for run in runs)
     if expected:
-        finished = sum(run["finished"] or 0 for run in runs)
+        finished = sum(run.finished for run in runs)
         text.insert(0, f"{finished:,} of {wording.plural(expected, 'training run')} are finished.")
-    return {"kind": "alert", "title": "A partial result", "text": text}
+    return StudyBanner(kind="partial", title="A partial result", text=tuple(text))
 
 
-def _known_columns(head: dict[str, Any]) -> dict[tuple[str, str], Column]:
-    """What the tables say of each file's columns, so that a figure of the same file needs not say it again."""
-    known: dict[tuple[str, str], Column] = {}
-    for section in map(as_dict, as_list(head.get("sections"))):
-        for item in map(as_dict, as_list(section.get("tables"))):
-            for column in read_columns(item.get("columns"))[0]:
-                known.setdefault((str(item.get("file") or ""), column.key), column)
-    return known
-
-
-def _section(
-    study: StudyData,
-    item: dict[str, Any],
-    number: int,
-    taken: set[str],
-    known: dict[tuple[str, str], Column],
-) -> dict[str, Any]:
-    name = str(item.get("id") or "")
+def _section(study: StudyData, part: StudySection, number: int, taken: set[str]) -> dict[str, Any]:
+    name = part.id
     while not re.fullmatch(r"[A-Za-z][\w.-]*", name, re.ASCII) or name in taken or name.startswith("h-"):
         name = f"section-{number}" if not name.startswith("section-") else f"{name}x"
     taken.add(name)
-    tables = [_table(study, as_dict(one)) for one in as_list(item.get("tables"))]
-    figures = [_figure(study, as_dict(one), known) for one in as_list(item.get("figures"))]
     return {
         "id": name,
-        "title": str(item.get("title") or f"Section {number}"),
-        "text": _sentences(item.get("text")),
-        "tables": tables,
-        "figures": figures,
+        "title": part.title or f"Section {number}",
+        "text": part.text,
+        "tables": [_table(study, one) for one in part.tables],
+        "figures": [_figure(study, one) for one in part.figures],
     }
 
 
-def _table(study: StudyData, item: dict[str, Any]) -> dict[str, Any]:
-    file = study.tables[str(item.get("file") or "")]
-    columns, unclear = read_columns(item.get("columns"), item.get("emphasis"))
-    if not columns and file.rows:
-        # Without a description, the file's own columns are better than nothing.
-        columns = [Column(key, key.replace("_", " ")) for key in file.rows[0]]
+def _table(study: StudyData, part: StudyTable) -> dict[str, Any]:
+    file = study.tables[part.file]
+    # Without a description, the file's own columns are better than nothing.
+    columns = part.columns or plain_columns(file.rows)
     table = build_table(columns, file.rows)
-    told = unclear + table.problems
     longest = max((len(row.cells[0].text) for row in table.rows if row.cells), default=0)
     return {
-        "caption": str(item.get("caption") or ""),
+        "caption": part.caption,
         "file": file.name,
         "link": study.link(file.name),
         "table": table,
         "empty": "" if table.rows else _why_empty(study, file.name),
-        "problems": [*(file.problems if table.rows else []), *told],
+        "problems": [*(file.problems if table.rows else []), *table.problems],
         "broad": len(columns) >= _BROAD,
         "names": "long-names" if longest > _LONG_NAME else "short-names" if longest <= _SHORT_NAME else "",
     }
@@ -156,74 +120,61 @@ def _why_empty(study: StudyData, name: str) -> str:
     if file.problems:
         return " ".join(file.problems)
     if file.missing:
-        return f"{name} is not there{' yet' * (study.study.get('partial') is True)}."
+        return f"{name} is not there{' yet' * study.page.partial}."
     return f"{name} holds no rows yet."
 
 
-def _run(study: StudyData, item: dict[str, Any]) -> dict[str, Any]:
-    folder = str(item.get("folder") or "")
-    finished, expected = as_int(item.get("finished")), as_int(item.get("expected"))
+def _run(study: StudyData, run: StudyRun) -> dict[str, Any]:
     return {
-        "name": str(item.get("name") or folder or "?"),
-        "link": study.link(f"{folder}/report.html") if folder else "",
-        "what": str(item.get("what") or ""),
-        "finished": finished,
-        "expected": expected,
-        "collapsed": as_int(item.get("collapsed")),
-        "whole": finished is not None and finished == expected,
+        "name": run.name or run.folder or "?",
+        "link": study.link(f"{run.folder}/report.html") if run.folder else "",
+        "what": run.what,
+        "finished": run.finished,
+        "expected": run.expected,
+        "collapsed": run.collapsed,
+        "whole": run.whole,
     }
 
 
-def _figure(study: StudyData, item: dict[str, Any], known: dict[tuple[str, str], Column]) -> dict[str, Any]:
-    file = study.tables[str(item.get("file") or "")]
-    found: dict[str, Any] = {
-        "title": str(item.get("title") or ""),
-        "svg": None,
-        "legend": [],
-        "empty": "",
-        "wide": False,
-    }
+def _figure(study: StudyData, part: StudyFigure) -> dict[str, Any]:
+    file = study.tables[part.file]
+    found: dict[str, Any] = {"title": part.title, "svg": None, "legend": [], "empty": "", "wide": False}
     if not file.rows:
         return found | {"empty": _why_empty(study, file.name)}
-    kind = item.get("type")
-    if kind not in ("lines", "bars"):
-        return found | {"empty": f"A figure of the type {kind!r} cannot be drawn; expected 'lines' or 'bars'."}
-    y = item.get("y")
-    keys = [str(one) for one in (y if isinstance(y, list) else [y]) if one]
-    needed = [str(item.get("x") or ""), *keys, *([str(item["series"])] if item.get("series") else [])]
-    lacking = [name or "(no name)" for name in needed if name not in file.rows[0]]
-    if lacking or not keys:
-        return found | {"empty": f"{file.name} lacks what the figure shows: {', '.join(lacking) or 'no column named'}."}
-    found |= (_bars if kind == "bars" else _lines)(item, file.rows, keys, file.name, known)
+    needed = [part.x.key, *(one.key for one in part.y), *([part.series] if part.series else [])]
+    lacking = [name for name in needed if name not in file.rows[0]]
+    if lacking:
+        return found | {"empty": f"{file.name} lacks what the figure shows: {', '.join(lacking)}."}
+    found |= (_bars if part.type == "bars" else _lines)(part, file.rows)
     return found if found["svg"] is not None else found | {"empty": f"{file.name} holds no number to draw."}
 
 
-def _references(item: dict[str, Any], scale: float = 1.0) -> list[Reference]:
-    return [
-        Reference(str(one.get("label") or ""), as_number(one.get("value")) * scale)
-        for one in map(as_dict, as_list(item.get("references")))
-    ]
+def _scale(part: StudyFigure, column: StudyColumn) -> float:
+    return 100.0 if part.percent and column.unit == "share" else 1.0
 
 
-def _limits(item: dict[str, Any]) -> tuple[float, float] | None:
-    ends = [as_number(end) for end in as_list(item.get("y_limits"))]
-    return (ends[0], ends[1]) if len(ends) == 2 and all(map(math.isfinite, ends)) and ends[0] < ends[1] else None
+def _value_label(part: StudyFigure, label: str) -> str:
+    return (f"{label}, percent" if label else "percent") if part.percent else label
 
 
-def _lines(
-    item: dict[str, Any],
-    rows: Sequence[dict[str, str]],
-    keys: Sequence[str],
-    file: str,
-    known: dict[tuple[str, str], Column],
-) -> dict[str, Any]:
+def _title(part: StudyFigure) -> str:
+    return part.title or f"{', '.join(one.key for one in part.y)} by {part.x.key}"
+
+
+def _references(part: StudyFigure) -> list[Reference]:
+    return [Reference(mark.label, mark.value) for mark in part.references]
+
+
+def _lines(part: StudyFigure, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
     """One line for each value of the series column, or for each column if there is none."""
-    x, by = str(item["x"]), str(item.get("series") or "")
     points: dict[str, list[tuple[float, float]]] = {}
-    for key in keys:
+    for column in part.y:
         for row in rows:
-            parts = ([row[by]] if by else []) + ([_label(file, key, known)] if len(keys) > 1 or not by else [])
-            points.setdefault(", ".join(parts), []).append((as_number(row[x]), as_number(row[key])))
+            names = ([row[part.series]] if part.series else []) + (
+                [column.title] if len(part.y) > 1 or not part.series else []
+            )
+            at = as_number(row[part.x.key]), as_number(row[column.key]) * _scale(part, column)
+            points.setdefault(", ".join(names), []).append(at)
     names = list(points)
     styles = [f"c{at}" if len(names) <= _COLOURS else "many" for at in range(len(names))]
     series = [
@@ -231,12 +182,12 @@ def _lines(
         for name, style in zip(names, styles)
     ]
     svg = line_chart(
-        str(item.get("title") or f"{', '.join(keys)} by {x}"),
+        _title(part),
         series,
-        x_label=str(item.get("x_label") or _label(file, x, known)),
-        y_label=str(item.get("y_label") or ", ".join(_label(file, key, known) for key in keys)),
-        references=_references(item),
-        y_limits=_limits(item),
+        x_label=part.x_label or part.x.title,
+        y_label=_value_label(part, part.y_label or ", ".join(one.title for one in part.y)),
+        references=_references(part),
+        y_limits=part.y_limits,
     )
     legend = [{"name": name, "style": style} for name, style in zip(names, styles)]
     if len(legend) > _MAX_LEGEND:
@@ -244,51 +195,25 @@ def _lines(
     return {"svg": svg, "legend": legend if len(names) > 1 else []}
 
 
-def _label(file: str, key: str, known: dict[tuple[str, str], Column]) -> str:
-    column = known.get((file, key))
-    if column is None:
-        return key.replace("_", " ")
-    return f"{column.group}, {column.label}" if column.group else column.label
-
-
-def _bars(
-    item: dict[str, Any],
-    rows: Sequence[dict[str, str]],
-    keys: Sequence[str],
-    file: str,
-    known: dict[tuple[str, str], Column],
-) -> dict[str, Any]:
-    """One group of bars a row. Shares are drawn as percent if a column in percent stands beside them."""
+def _bars(part: StudyFigure, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """One group of bars per row."""
     rows = rows[:_MAX_CATEGORIES]
-    columns = {key: known.get((file, key), Column(key, key)) for key in keys}
-    values = {key: [as_number(row[key]) for row in rows] for key in keys}
-    in_points = {key: _in_points(columns[key], [row[key] for row in rows]) for key in keys}
-    percent = any(in_points.values()) or any(columns[key].kind in ("percent", "published") for key in keys)
     bars = []
-    palette = [f"c{at}" for at in range(_COLOURS) if at != 1 or not any(map(_is_majority, keys))]
+    # The second colour is that of the majority class.
+    palette = [f"c{at}" for at in range(_COLOURS) if at != 1 or all(one.role != "majority" for one in part.y)]
     colour = 0
-    for key in keys:
-        column = columns[key]
-        scale = 100.0 if percent and not in_points[key] else 1.0
-        published = column.published or key == "published" or key.endswith("_published")
-        beside = "published" if published else "majority" if _is_majority(key) else ""
+    for column in part.y:
+        beside = column.role if column.role in ("published", "majority") else ""
         style = beside or palette[colour % len(palette)]
         colour += not beside
-        low, high = ([as_number(row.get(end)) * scale for row in rows] if end else [] for end in _ends(column))
-        name = _label(file, key, known)
-        digits = decimals([row[key] for row in rows], "published") if published else 1 if percent else 2
-        bars.append(Bars(name, [value * scale for value in values[key]], low, high, style, digits))
-    limits = _limits(item)
-    shares = percent and limits is not None and limits[1] <= 1
-    references = _references(item)
-    as_shares = percent and all(abs(mark.y) <= 1 for mark in references)
+        bars.append(_bar(part, column, rows, style))
     svg = bar_chart(
-        str(item.get("title") or f"{', '.join(keys)} by {item['x']}"),
-        [row[str(item["x"])] for row in rows],
+        _title(part),
+        [row[part.x.key] for row in rows],
         bars,
-        value_label=_value_label(item, percent, bars),
-        limits=(limits[0] * 100, limits[1] * 100) if limits and shares else limits,
-        references=[Reference(mark.name, mark.y * 100) for mark in references] if as_shares else references,
+        value_label=_value_label(part, part.y_label or ("" if part.percent else ", ".join(one.name for one in bars))),
+        limits=part.y_limits,
+        references=_references(part),
     )
     legend: list[dict[str, Any]] = [{"name": one.name, "style": one.style, "bar": True} for one in bars]
     if any(math.isfinite(end) for one in bars for end in one.low):
@@ -296,21 +221,9 @@ def _bars(
     return {"svg": svg, "legend": legend}
 
 
-def _is_majority(key: str) -> bool:
-    return "majority" in key
-
-
-def _ends(column: Column) -> tuple[str, str]:
-    return (column.low, column.high) if column.low and column.high else ("", "")
-
-
-def _in_points(column: Column, texts: Sequence[str]) -> bool:
-    """Whether a column counts in percent points rather than in shares."""
-    return (column.kind == "published" or column.key == "published") and points(texts) == 1.0
-
-
-def _value_label(item: dict[str, Any], percent: bool, bars: Sequence[Bars]) -> str:
-    label = str(item.get("y_label") or ("" if percent else ", ".join(one.name for one in bars)))
-    if percent and "percent" not in label and "%" not in label:
-        return f"{label}, percent" if label else "percent"
-    return label
+def _bar(part: StudyFigure, column: StudyColumn, rows: Sequence[dict[str, str]], style: str) -> Bars:
+    scale = _scale(part, column)
+    texts = [row[column.key] for row in rows]
+    low, high = ([as_number(row.get(end)) * scale for row in rows] if end else [] for end in (column.low, column.high))
+    digits = as_printed(texts, scale) if column.role == "published" and part.percent else 1 if part.percent else 2
+    return Bars(column.title, [as_number(text) * scale for text in texts], low, high, style, digits)

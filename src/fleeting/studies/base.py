@@ -1,7 +1,8 @@
-"""What every study is: runs to conduct, and sections that set what came out beside what was published."""
+"""The form of every study: runs to conduct, and sections that set what came out beside what was published."""
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from fleeting.datasets import apply_scheme, load_clips
 from fleeting.errors import FleetingError, UsageError, unknown_choice
 from fleeting.experiments import Collection, CompletedRun, Observer, PlannedRun
 from fleeting.metrics import bootstrap_interval, majority_accuracy
+from fleeting.records import HistoryRow, StudyBanner, StudyPage, StudyRun, StudySection
 from fleeting.registry import Registry, warn_nameless
 from fleeting.renamed import renamed_argument
 
@@ -23,25 +25,52 @@ if TYPE_CHECKING:
 
     from fleeting.clips import Clip
 
+#: Title of the banner on pages whose clips are synthetic.
+LOOK_ALIKE_TITLE = "Look-alikes, not the real data"
 
-def look_alike_warning(scale: float) -> str:
-    """What stands at the top of every page made from look-alikes."""
+
+def look_alike_banner(scale: float) -> StudyBanner:
+    """Make the banner that stands at the top of every page made from look-alikes.
+
+    Parameters
+    ----------
+    scale : float
+        Share of the true size.
+    """
     size = (
         "with the true numbers of clips, classes and subjects and the true frame rates and lengths"
         if scale == 1
         else f"at {scale:.0%} of the true size".replace("%", " %")
     )
-    return (
+    text = (
         f"The clips are synthetic look-alikes {size}. The published figures stand beside them to show the page; no "
         "measured figure here says anything about the real data sets or about the papers."
     )
+    return StudyBanner(kind="look-alike", title=LOOK_ALIKE_TITLE, text=(text,))
+
+
+def failure_banner(runs: Sequence[StudyRun]) -> list[StudyBanner]:
+    """Make the banner that names the runs of which trainings failed, and why; none if all are whole."""
+    unfinished = [run.name for run in runs if not run.whole]
+    if not unfinished:
+        return []
+    reasons = sorted({reason for run in runs for reason in run.failed})
+    return [StudyBanner(kind="alert", title="Trainings that failed", text=(", ".join(unfinished), *reasons))]
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page, with its tables; ``content`` follows the format of ``study.json``."""
+    """A part of the page, with its tables.
 
-    content: dict[str, Any]
+    Parameters
+    ----------
+    content : StudySection
+        The part; its tables and figures name files ``tables/<name>.csv``.
+    tables : dict of str to pandas.DataFrame, optional
+        The tables by name.
+    """
+
+    content: StudySection
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
@@ -51,19 +80,21 @@ class Study(ABC):
 
     Parameters
     ----------
-    sets : mapping, optional
+    sets : mapping of str to str, optional
         Data sets by kind (``casme2``, ``smic``, ``samm``), each ``KIND:PATH``; a set that is missing leaves its rows
         "not run".
     epochs : int or None, optional
-        Instead of the paper's; the page says so.
+        Epochs instead of the paper's; the page says so.
     only : tuple of str, optional
         Parts to run; all by default.
     columns : tuple of str, optional
         Variants to run; all by default.
     seed : int, optional
-        Of splits and weights.
-    look_alike, scale : bool and float, optional
-        Whether the sets are synthetic look-alikes, and their share of the true size.
+        Random seed of splits and weights.
+    look_alike : bool, optional
+        If True, the sets are synthetic look-alikes.
+    scale : float, optional
+        Share of the true size that they have.
     """
 
     name: ClassVar[str]
@@ -99,28 +130,28 @@ class Study(ABC):
             raise UsageError(f"--epochs: found {self.epochs}; expected at least 1")
 
     def wants(self, part: str) -> bool:
-        """Whether a part was asked for."""
+        """Tell whether a part was asked for."""
         return not self.only or part in self.only
 
     def chosen(self) -> tuple[str, ...]:
-        """The variants that were asked for, in the study's order."""
+        """List the variants that were asked for, in the study's order."""
         return tuple(name for name in self.variants if not self.columns or name in self.columns)
 
     def training(self, paper: Mapping[str, Any]) -> dict[str, Any]:
-        """The paper's training with the epochs that were asked for."""
+        """Give the paper's training with the epochs that were asked for."""
         return {**paper, **({} if self.epochs is None else {"epochs": self.epochs})}
 
     def clips(self) -> dict[str, list[Clip]]:
-        """The clips of each set, named by the study's label scheme."""
+        """Load the clips of each set, named by the study's label scheme."""
         return {name: list(apply_scheme(load_clips([spec]), self.scheme)) for name, spec in self.sets.items()}
 
     @abstractmethod
     def plan(self) -> list[PlannedRun]:
-        """All runs, in the order of the paper."""
+        """List all runs, in the order of the paper."""
 
     @abstractmethod
     def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, CompletedRun]) -> list[Section]:
-        """The page's sections, in the order of the paper; runs that are absent leave "not run"."""
+        """Make the page's sections, in the order of the paper; runs that are absent leave "not run"."""
 
 
 STUDIES: Registry[type[Study]] = Registry("study")
@@ -141,7 +172,7 @@ def register_study(name: Any) -> Any:
     Parameters
     ----------
     name : str
-        How :func:`find_study` calls it.
+        Name that :func:`find_study` finds it by.
 
     Raises
     ------
@@ -206,20 +237,21 @@ def look_alikes(
 
 @renamed_argument("store", "cache")
 def run_study(
-    study: Study,
+    study: Study | str,
     out: str | os.PathLike[str],
     *,
     jobs: int | None = 1,
     cache: str | os.PathLike[str] | None = None,
     device: str = "cpu",
     observer: Observer | None = None,
+    **options: Any,
 ) -> StudyResult:
     """Conduct a study and write its tables; asking again resumes it.
 
     Parameters
     ----------
-    study : Study
-        For instance ``Talluri2022(sets={"smic": "smic:PATH"})``.
+    study : Study or str
+        For instance ``Talluri2022(sets={"smic": "smic:PATH"})``, or the name of a registered study.
     out : str or os.PathLike
         The study's folder; :func:`fleeting.reports.render_report` makes its page.
     jobs : int or None, optional
@@ -229,13 +261,19 @@ def run_study(
     device : str, optional
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
     observer : Observer or None, optional
-        What is told of the progress.
+        Object that is told of the progress.
+    **options : object
+        Parameters of a study that is named, such as ``sets``.
 
     Raises
     ------
     UsageError
         If the study cannot be run like this, or ``out`` holds something else.
     """
+    if isinstance(study, str):
+        study = find_study(study)(**options)
+    elif options:
+        raise UsageError(f"run_study: found {', '.join(options)} beside a study; expected them with a name only")
     collection = Collection(out)
     collection.claim(
         {
@@ -257,61 +295,60 @@ def run_study(
     done = collection.conduct(planned, jobs=jobs, cache=cache, observer=observer)
     sections = study.sections(clips, done)
     tables = {name: table for section in sections for name, table in section.tables.items()}
-    runs = [one.describe() for one in done.values()]
-    missing = [name for name in study.needs if name not in study.sets]
-    unfinished = [run["name"] for run in runs if run["finished"] < run["expected"]]
-    banners: list[dict[str, Any]] = []
-    if study.look_alike:
-        banners.append(
-            {"kind": "alert", "title": "Look-alikes, not the real data", "text": [look_alike_warning(study.scale)]}
-        )
-    if missing:
-        text = f"{', '.join(missing)} not given: the rows that need it are marked “not run”."
-        banners.append({"kind": "note", "title": "Data sets that are missing", "text": [text]})
-    if unfinished:
-        reasons = sorted({reason for run in runs for reason in run["failed"]})
-        banners.append({"kind": "alert", "title": "Trainings that failed", "text": [", ".join(unfinished), *reasons]})
-    if study.epochs is not None:
-        text = f"The paper's 100 epochs became {study.epochs}, other numbers of epochs in proportion."
-        banners.append({"kind": "note", "title": "Another number of epochs", "text": [text]})
-    trainings = sum(run["finished"] for run in runs)
-    collapsed = sum(run["collapsed"] for run in runs)
-    content = {
-        "kind": "study",
-        "name": study.name,
-        "title": study.title,
-        "paper": study.paper,
-        "partial": bool(unfinished),
-        "look_alike": study.look_alike,
-        "summary": [
-            f"{trainings} trainings; {collapsed} of them collapsed to a constant or nearly constant answer.",
-            "Beside every accuracy, published or measured, stands that of always answering the training clips' commonest "
-            "class.",
-        ],
-        "banners": banners,
-        "sections": [section.content for section in sections],
-        "assumptions": list(study.assumptions),
-        "notes": [],
-        "runs": runs,
-    }
-    collection.write(content, tables)
+    runs = tuple(one.describe() for one in done.values())
+    collection.write(_page(study, sections, runs), tables)
     return StudyResult(collection.path, tables)
 
 
+def _page(study: Study, sections: Sequence[Section], runs: tuple[StudyRun, ...]) -> StudyPage:
+    trainings, collapsed = sum(run.finished for run in runs), sum(run.collapsed for run in runs)
+    return StudyPage(
+        kind="study",
+        name=study.name,
+        title=study.title,
+        paper=study.paper,
+        partial=not all(run.whole for run in runs),
+        look_alike=study.look_alike,
+        summary=(
+            f"{trainings} trainings; {collapsed} of them collapsed to a constant or nearly constant answer.",
+            "Beside every accuracy, published or measured, stands that of always answering the training clips' commonest "
+            "class.",
+        ),
+        banners=tuple(_banners(study, runs)),
+        sections=tuple(section.content for section in sections),
+        assumptions=study.assumptions,
+        runs=runs,
+    )
+
+
+def _banners(study: Study, runs: Sequence[StudyRun]) -> list[StudyBanner]:
+    banners = [look_alike_banner(study.scale)] if study.look_alike else []
+    missing = [name for name in study.needs if name not in study.sets]
+    if missing:
+        text = f"{', '.join(missing)} not given: the rows that need it are marked “not run”."
+        banners.append(StudyBanner(kind="note", title="Data sets that are missing", text=(text,)))
+    banners += failure_banner(runs)
+    if study.epochs is not None:
+        text = f"The paper's 100 epochs became {study.epochs}, other numbers of epochs in proportion."
+        banners.append(StudyBanner(kind="note", title="Another number of epochs", text=(text,)))
+    return banners
+
+
 def score(predictions: pd.DataFrame, labels: Mapping[int, Sequence[str]]) -> dict[str, Any]:
-    """Accuracy as the papers average it (the mean of folds), with an interval over subjects and the majority class.
+    """Score predictions as the papers average them (the mean of folds), with an interval over subjects.
 
     Parameters
     ----------
     predictions : pandas.DataFrame
-        Of all folds, with the columns ``fold, dataset, subject, label, prediction``.
-    labels : mapping
+        Predictions of all folds, with the columns ``fold, dataset, subject, clip, label, prediction``.
+    labels : mapping of int to sequence of str
         The training labels of each fold.
 
     Returns
     -------
     dict of str to object
-        Dict with ``accuracy, low, high, majority, clips``.
+        The fields ``accuracy``, ``low`` and ``high`` (its 95 % interval), ``majority`` (what always answering the
+        training side's commonest class reaches) and ``clips`` (their number).
     """
     right = (predictions["label"] == predictions["prediction"]).groupby(predictions["fold"]).mean()
     interval = bootstrap_interval(predictions, "accuracy")
@@ -329,17 +366,6 @@ def score(predictions: pd.DataFrame, labels: Mapping[int, Sequence[str]]) -> dic
     }
 
 
-def percent_columns(prefix: str, label: str) -> list[dict[str, Any]]:
-    """The columns of one measured accuracy on the page: the figure with its interval, and the majority class."""
-    return [
-        {
-            "key": f"{prefix}_accuracy",
-            "label": "accuracy",
-            "kind": "percent",
-            "low": f"{prefix}_low",
-            "high": f"{prefix}_high",
-            "group": label,
-        },
-        {"key": f"{prefix}_majority", "label": "majority", "kind": "percent", "group": label},
-        {"key": f"{prefix}_collapsed", "label": "collapsed", "kind": "text", "group": label},
-    ]
+def best_watched(history: Sequence[HistoryRow]) -> float:
+    """Give the highest accuracy that a watched training reached on its test clips; NaN if they were not watched."""
+    return max((row.val_accuracy for row in history if row.val_accuracy is not None), default=math.nan)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fleeting.experiments import CompletedRun, ExperimentConfig, PlannedRun
+from fleeting.metrics import bootstrap_interval
+from fleeting.records import HistoryRow, StudyColumn, StudyFigure, StudySection, StudyTable
 from fleeting.sequences import create_recipe
-from fleeting.studies.base import Section, Study, register_study
+from fleeting.studies.base import Section, Study, best_watched, register_study
+from fleeting.studies.columns import majority_column, outcome_columns, published_column, state_column
 from fleeting.studies.published import published, share
 from fleeting.studies.shapes import shape_section
 from fleeting.training import TrainingConfig
@@ -83,7 +86,7 @@ class Irawan2023(Study):
         )
 
     def plan(self) -> list[PlannedRun]:
-        """Seven trainings for each column; the three sweeps share the base setting."""
+        """List seven trainings for each column; the three sweeps share the base setting."""
         runs: dict[str, PlannedRun] = {}
         for table in SWEEPS:
             if not self.wants(table):
@@ -96,7 +99,7 @@ class Irawan2023(Study):
         return list(runs.values())
 
     def sections(self, clips: Mapping[str, Sequence[Clip]], done: Mapping[str, CompletedRun]) -> list[Section]:
-        """Tables I to VI in the paper's order."""
+        """Make tables I to VI in the paper's order."""
         finished = {name: one for name, one in done.items() if one.finished}
         base = finished.get(_run_name(BASE, "published"))
         size = {"n_frames": 10, "height": 128, "width": 128}
@@ -120,39 +123,33 @@ class Irawan2023(Study):
             for variant in self.chosen():
                 row |= {f"{variant}_{k}": v for k, v in _outcome(done.get(_run_name(setting, variant))).items()}
             rows.append(row)
-        columns: list[dict[str, Any]] = [
-            {"key": key, "label": label, "kind": "text"},
-            {"key": "published", "label": "published", "kind": "published"},
-            {"key": "published_majority_class", "label": "majority class", "kind": "percent"},
+        columns = [
+            StudyColumn(key=key, label=label),
+            published_column(),
+            majority_column("published_majority_class"),
         ]
         for variant in self.chosen():
-            group = VARIANTS[variant]
-            columns += [
-                {"key": f"{variant}_last", "label": "last epoch", "kind": "percent", "group": group}
-                | {"low": f"{variant}_low", "high": f"{variant}_high"},
-                {"key": f"{variant}_best", "label": "best (optimistic)", "kind": "percent", "group": group},
-                {"key": f"{variant}_majority", "label": "majority", "kind": "percent", "group": group},
-                {"key": f"{variant}_collapsed", "label": "collapsed", "kind": "text", "group": group},
-                {"key": f"{variant}_status", "label": "", "kind": "status", "group": group},
-            ]
-        figure = {
-            "file": f"tables/{table}.csv",
-            "type": "bars",
-            "x": key,
-            "y": ["published", *(f"{variant}_last" for variant in self.chosen())],
-            "title": f"Accuracy by {label}",
-            "x_label": label,
-            "y_label": "accuracy",
-        }
-        content = {
-            "id": table,
-            "title": title,
-            "text": ["The other settings are learning rate 0.001, dropout 0.3 and 100 epochs."],
-            "tables": [
-                {"file": f"tables/{table}.csv", "caption": "Accuracy on the held-out clips.", "columns": columns}
-            ],
-            "figures": [figure],
-        }
+            columns += outcome_columns(variant, VARIANTS[variant], interval=True)
+        drawn = ("published", *(f"{variant}_last" for variant in self.chosen()))
+        figure = StudyFigure(
+            file=f"tables/{table}.csv",
+            type="bars",
+            x=columns[0],
+            y=tuple(column for column in columns if column.key in drawn),
+            title=f"Accuracy by {label}",
+            x_label=label,
+            y_label="accuracy",
+        )
+        shown = StudyTable(
+            file=f"tables/{table}.csv", caption="Accuracy on the held-out clips.", columns=tuple(columns)
+        )
+        content = StudySection(
+            id=table,
+            title=title,
+            text=("The other settings are learning rate 0.001, dropout 0.3 and 100 epochs.",),
+            tables=(shown,),
+            figures=(figure,),
+        )
         return Section(content, {table: pd.DataFrame(rows)})
 
 
@@ -171,24 +168,19 @@ def _run_name(setting: Mapping[str, float], variant: str) -> str:
     return f"rate{setting['learning_rate']:g}-dropout{setting['dropout']:g}-epochs{setting['epochs']:g}-{variant}"
 
 
-def _outcome(conducted: CompletedRun | None) -> dict[str, Any]:
-    if conducted is None:
+def _outcome(completed: CompletedRun | None) -> dict[str, Any]:
+    if completed is None:
         return {"status": "not run"}
-    import pandas as pd
-
-    from fleeting.metrics import bootstrap_interval
-
-    unit = conducted.finished[0]
-    predictions = conducted.run.predictions(allow_partial=True)
-    interval = bootstrap_interval(predictions, "accuracy")
-    history = pd.read_csv(conducted.run.unit_folder(unit["key"]) / "history.csv")
+    unit = completed.finished[0]
+    interval = bootstrap_interval(completed.run.predictions(allow_partial=True), "accuracy")
+    history = HistoryRow.read_all(completed.run.unit_folder(unit.key) / "history.csv")
     return {
         "last": interval.value,
         "low": interval.low,
         "high": interval.high,
-        "best": float(history["val_accuracy"].max()),
-        "majority": unit["majority"]["accuracy"],
-        "collapsed": "yes" if unit["collapse"]["collapsed"] else "no",
+        "best": best_watched(history),
+        "majority": unit.majority.accuracy,
+        "collapsed": "yes" if unit.collapse.collapsed else "no",
         "status": "ok",
     }
 
@@ -208,19 +200,18 @@ def _table1(clips: Sequence[Clip], base: CompletedRun | None) -> Section:
         if base is not None:
             row |= {"train_found": total[label] - tested[label], "test_found": tested[label]}
         rows.append(row)
-    columns: list[dict[str, Any]] = [{"key": "emotion", "label": "class", "kind": "text"}]
+    columns = [StudyColumn(key="emotion", label="class")]
     for side, group in (("train", "training"), ("test", "validation")):
         columns += [
-            {"key": f"{side}_published", "label": "published", "kind": "integer", "group": group},
-            {"key": f"{side}_found", "label": "ours", "kind": "integer", "group": group},
+            StudyColumn(key=f"{side}_published", label="published", unit="count", role="published", group=group),
+            StudyColumn(key=f"{side}_found", label="ours", unit="count", role="measured", group=group),
         ]
-    content = {
-        "id": "table1",
-        "title": "Table I. The split",
-        "text": ["One stratified hold-out, the same for every observation. Clips of one person are on both sides."],
-        "tables": [{"file": "tables/table1.csv", "caption": "Clips by class and side.", "columns": columns}],
-        "figures": [],
-    }
+    content = StudySection(
+        id="table1",
+        title="Table I. The split",
+        text=("One stratified hold-out, the same for every observation. Clips of one person are on both sides.",),
+        tables=(StudyTable(file="tables/table1.csv", caption="Clips by class and side.", columns=tuple(columns)),),
+    )
     return Section(content, {"table1": pd.DataFrame(rows)})
 
 
@@ -234,23 +225,25 @@ def _table6(base: CompletedRun | None) -> Section:
         if method.startswith("Ours"):
             row |= _outcome(base)
         rows.append(row | {"majority": majority})
-    columns = [
-        {"key": "method", "label": "method", "kind": "text"},
-        {"key": "published", "label": "published", "kind": "published"},
-        {"key": "majority", "label": "majority class", "kind": "percent"},
-        {"key": "last", "label": "measured here", "kind": "percent", "low": "low", "high": "high"},
-        {"key": "status", "label": "", "kind": "status"},
-    ]
-    text = [
-        "The published figures come from different protocols (random splits, leave one subject out, best epochs) and "
-        "cannot be ranked against one another.",
-        "The majority class is 70 negative clips of 164.",
-    ]
-    content = {
-        "id": "table6",
-        "title": "Table VI. Methods on SMIC",
-        "text": text,
-        "tables": [{"file": "tables/table6.csv", "caption": "Accuracy on SMIC, as published.", "columns": columns}],
-        "figures": [],
-    }
+    columns = (
+        StudyColumn(key="method", label="method"),
+        published_column(),
+        majority_column("majority"),
+        StudyColumn(
+            key="last", label="measured here", unit="share", role="measured", low="low", high="high", state="status"
+        ),
+        state_column("status"),
+    )
+    content = StudySection(
+        id="table6",
+        title="Table VI. Methods on SMIC",
+        text=(
+            "The published figures come from different protocols (random splits, leave one subject out, best epochs) and "
+            "cannot be ranked against one another.",
+            "The majority class is 70 negative clips of 164.",
+        ),
+        tables=(
+            StudyTable(file="tables/table6.csv", caption="Accuracy on SMIC, as published.", columns=tuple(columns)),
+        ),
+    )
     return Section(content, {"table6": pd.DataFrame(rows)})

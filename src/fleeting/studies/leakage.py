@@ -1,4 +1,4 @@
-"""What leakage is worth: one method under an honest protocol, and under those that flatter it, in percent points.
+"""Leakage and its worth: one method under an honest protocol, and under those that flatter it, in percent points.
 
 Two habits make figures of the field hard to compare: folds that share people, and epochs chosen by the test clips' own
 score. Both are run here beside the honest protocol, on the same clips with the same method, seeds and epochs, so that what
@@ -17,7 +17,8 @@ from fleeting.datasets import open_dataset
 from fleeting.errors import FleetingError, UsageError, unknown_choice
 from fleeting.experiments import Collection, CompletedRun, ExperimentConfig, Observer, PlannedRun, RunFolder, Selection
 from fleeting.metrics import paired_permutation_test, score_all
-from fleeting.studies.base import StudyResult
+from fleeting.records import StudyBanner, StudyColumn, StudyFigure, StudyPage, StudySection, StudyTable
+from fleeting.studies.base import LOOK_ALIKE_TITLE, StudyResult, failure_banner
 
 if TYPE_CHECKING:
     import os
@@ -38,13 +39,13 @@ class _Row:
     Attributes
     ----------
     what : str
-        As the page calls it.
+        Name on the page.
     people, epoch : str
-        Who is tested, and which weights answer.
+        The people who are tested, and the weights that answer.
     run : str
-        Whose predictions.
+        The run that it takes predictions of.
     peeked : bool
-        Whether each fold's best test epoch answers.
+        If True, each fold's best test epoch answers.
     against : str
         Key of the honest row that it is compared with; none for an honest one of its own.
     """
@@ -72,19 +73,19 @@ _ROWS = (
 
 
 def best_test_epochs(run: RunFolder) -> pd.DataFrame:
-    """Predictions of a watched run as they would be published by who keeps each fold's best epoch *on the test clips*.
+    """Give the predictions of a watched run that keep each fold's best epoch *on the test clips*.
 
     This is what must not be done. Of equally good epochs the first counts.
 
     Parameters
     ----------
     run : RunFolder
-        Made with ``watch``.
+        A run that watched its test clips.
 
     Returns
     -------
     pandas.DataFrame
-        As :meth:`RunFolder.predictions`, without probabilities, with the epoch.
+        The columns of :meth:`RunFolder.predictions` without the probabilities, and ``epoch``.
 
     Raises
     ------
@@ -95,15 +96,9 @@ def best_test_epochs(run: RunFolder) -> pd.DataFrame:
 
     table = run.predictions(allow_partial=True)
     tables = []
-    for unit in run.read()["units"]:
-        if run.finished(unit["key"]) is None:
-            continue
-        path = run.unit_folder(unit["key"]) / "watched.csv"
-        if not path.is_file():
-            raise UsageError(f"{path}: not there; the run was made without watching its test clips")
-        part = table[(table["fold"] == unit["fold"]) & (table["seed"] == unit["seed"])].copy()
-        # A row an epoch; its columns are the clips in the order of the predictions.
-        answers = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns="epoch").to_numpy()
+    for unit in run.units():
+        part = table[(table["fold"] == unit.fold) & (table["seed"] == unit.seed)].copy()
+        answers = np.array(run.watched(unit).answers)
         right = (answers == part["label"].to_numpy()).mean(axis=1)
         best = int(right.argmax())
         part["prediction"], part["epoch"] = answers[best], best + 1
@@ -154,21 +149,23 @@ def run_leakage(
     out : str or os.PathLike
         The study's folder; :func:`fleeting.reports.render_report` makes its page.
     folds : int, optional
-        Of the two k-folds.
-    only : sequence, optional
+        Folds of the two k-folds.
+    only : sequence of str, optional
         Parts of :data:`LEAKAGE_PARTS` to run beside the honest k-fold; all by default.
     look_alike : bool, optional
-        Whether the data was made for the study; the page says so, as it does of any synthetic data.
-    jobs, cache, observer : int or None and str or os.PathLike or None and Observer or None, optional
-        As for :func:`fleeting.experiments.evaluate`.
+        If True, the data was made for the study; the page says so, as it does of any synthetic data.
+    jobs : int or None, optional
+        Processes, as for :func:`fleeting.experiments.evaluate`.
+    cache : str or os.PathLike or None, optional
+        Root of the sequence cache.
+    observer : Observer or None, optional
+        Object that is told of the progress.
 
     Raises
     ------
     UsageError
         If the model has no epochs (it is fitted at once), several seeds are given, or ``out`` holds something else.
     """
-    import pandas as pd
-
     parts = tuple(only) or LEAKAGE_PARTS
     for name in parts:
         if name not in LEAKAGE_PARTS:
@@ -185,6 +182,18 @@ def run_leakage(
     done = collection.conduct(_plan(config, folds, parts), jobs=jobs, cache=cache, observer=observer)
     if not done["independent"].finished:
         raise FleetingError(f"no fold could be trained: {'; '.join(done['independent'].failed.values())}")
+    table = _table(done)
+    tricks = table[table["key"].isin([key for key, _ in _LEAKS])].reset_index(drop=True)
+    look_alike = look_alike or any(open_dataset(spec).synthetic for spec in config.data)
+    tables = {"protocols": table.drop(columns="key"), "tricks": tricks.drop(columns="key")}
+    collection.write(_page(config, table, done, look_alike), tables)
+    return StudyResult(collection.path, tables)
+
+
+def _table(done: dict[str, CompletedRun]) -> pd.DataFrame:
+    """A row per way to evaluate."""
+    import pandas as pd
+
     answers = {
         row.key: best_test_epochs(done[row.run].run)
         if row.peeked
@@ -192,15 +201,8 @@ def run_leakage(
         for row in _ROWS
         if row.run in done and done[row.run].finished
     }
-    classes = list(done["independent"].run.read()["classes"])
-    table = pd.DataFrame([_scored(row, answers, classes) for row in _ROWS if row.key in answers])
-    tricks = table[table["key"].isin(["peeked", "mixed", "mixed-peeked", "loso-peeked"])].reset_index(drop=True)
-    look_alike = look_alike or any(open_dataset(spec).synthetic for spec in config.data)
-    tables = {"protocols": table.drop(columns="key"), "tricks": tricks.drop(columns="key")}
-    runs = [one.describe() for one in done.values()]
-    unfinished = [run["name"] for run in runs if run["finished"] < run["expected"]]
-    collection.write(_content(config, table, runs, unfinished, done, look_alike), tables)
-    return StudyResult(collection.path, tables)
+    classes = list(done["independent"].run.read().classes)
+    return pd.DataFrame([_scored(row, answers, classes) for row in _ROWS if row.key in answers])
 
 
 def _scored(row: _Row, answers: dict[str, pd.DataFrame], classes: list[str]) -> dict[str, Any]:
@@ -222,129 +224,118 @@ def _scored(row: _Row, answers: dict[str, pd.DataFrame], classes: list[str]) -> 
     return found
 
 
-def _content(
+def _page(
     config: ExperimentConfig,
     table: pd.DataFrame,
-    runs: list[dict[str, Any]],
-    unfinished: list[str],
     done: dict[str, CompletedRun],
     look_alike: bool,
-) -> dict[str, Any]:
+) -> StudyPage:
     by_key = table.set_index("key")
-    found = [(key, said) for key, said in _SAID if key in by_key.index and "points" in by_key]
-    found.sort(key=lambda one: float(str(by_key.loc[one[0], "points"])), reverse=True)
-    summary = [_worth(by_key, key, said) for key, said in found]
-    banners: list[dict[str, Any]] = []
+    runs = tuple(one.describe() for one in done.values())
+    banners = failure_banner(runs)
     if look_alike:
         text = "The clips are synthetic. How much a leak is worth on real people, only real people can show."
-        banners.append({"kind": "alert", "title": "Look-alikes, not the real data", "text": [text]})
-    if unfinished:
-        reasons = sorted({reason for run in runs for reason in run["failed"]})
-        banners.append({"kind": "alert", "title": "Trainings that failed", "text": [", ".join(unfinished), *reasons]})
-    majority = float(np.mean([unit["majority"]["accuracy"] for unit in done["independent"].finished]))
-    figures = [
-        {"key": name, "label": label, "kind": "number", "low": f"{name}_low", "high": f"{name}_high"}
-        for name, label in (("accuracy", "accuracy"), ("uf1", "UF1"), ("uar", "UAR"))
-    ]
-    points = [
-        {"key": "points", "label": "UF1", "kind": "number", "low": "points_low", "high": "points_high"},
-        {"key": "points_uar", "label": "UAR", "kind": "number"},
-        {"key": "points_accuracy", "label": "accuracy", "kind": "number"},
-        {"key": "p", "label": "p", "kind": "number"},
-    ]
-    what = {"key": "what", "label": "protocol", "kind": "text"}
-    group = "points over the honest protocol"
-    folds = done["independent"].planned.config.protocol_options["folds"]
-    last = ", for the last row leaving one person out" if "loso-peeked" in by_key.index else ""
-    sections: list[dict[str, Any]] = []
-    if "points" in by_key and by_key.index.isin([key for key, _ in _SAID]).any():
-        sections.append(
-            {
-                "id": "worth",
-                "title": "What each leak is worth",
-                "text": [
-                    "Percent points that a leak adds to the honest figure of the same method on the same clips: "
-                    f"{folds} folds of new people{last}. Intervals are over people."
-                ],
-                "tables": [
-                    {
-                        "file": "tables/tricks.csv",
-                        "caption": "p: paired permutation test of UF1, swapping whole people.",
-                        "columns": [what, *({**column, "group": group} for column in points)],
-                    }
-                ],
-                "figures": [
-                    {
-                        "file": "tables/tricks.csv",
-                        "type": "bars",
-                        "x": "what",
-                        "y": ["points"],
-                        "title": "Points of UF1 that each leak adds",
-                        "x_label": "",
-                        "y_label": "points of UF1",
-                    }
-                ],
-            }
-        )
-    sections.append(
-        {
-            "id": "protocols",
-            "title": "Every protocol",
-            "text": [
-                f"Always answering the commonest class of the training side scores an accuracy of {majority:.3f}.",
-                "All answers of a protocol are pooled before they are scored; intervals are over people.",
-            ],
-            "tables": [
-                {
-                    "file": "tables/protocols.csv",
-                    "caption": "One method, one set of clips.",
-                    "columns": [what, *figures, {**points[0], "label": "points of UF1"}, points[3]],
-                }
-            ],
-            "figures": [
-                {
-                    "file": "tables/protocols.csv",
-                    "type": "bars",
-                    "x": "what",
-                    "y": ["uf1"],
-                    "title": "UF1 by protocol",
-                    "x_label": "",
-                    "y_label": "UF1",
-                }
-            ],
-        }
-    )
-    return {
-        "kind": "study",
-        "name": "leakage",
-        "title": "What leakage is worth",
-        "paper": "",
-        "partial": bool(unfinished),
-        "look_alike": look_alike,
-        "summary": [
-            *summary,
+        banners.insert(0, StudyBanner(kind="look-alike", title=LOOK_ALIKE_TITLE, text=(text,)))
+    return StudyPage(
+        kind="study",
+        name="leakage",
+        title="What leakage is worth",
+        partial=not all(run.whole for run in runs),
+        look_alike=look_alike,
+        summary=(
+            *_summary(by_key),
             f"The method: {config.model}, {config.training.epochs} epochs, on {', '.join(config.data)}.",
-        ],
-        "banners": banners,
-        "sections": sections,
-        "assumptions": [],
-        "notes": [
+        ),
+        banners=tuple(banners),
+        sections=(*_worth_section(by_key, done), _protocols_section(done)),
+        notes=(
             "Data, recipe, model, training and seed are the same in all rows; only the split and the choice of the epoch "
             "differ.",
             "“Best test epoch”: of each fold, the epoch with the highest accuracy on its own test clips, the first of "
             "equals. This is what must not be done; no other command of this program can do it.",
             "“Epoch chosen on inner folds”: by UF1 on three inner folds of the training side, by people.",
-        ],
-        "runs": runs,
-    }
+        ),
+        runs=runs,
+    )
 
 
-_SAID = (
+_WHAT = StudyColumn(key="what", label="protocol")
+_SCORES = tuple(
+    StudyColumn(key=name, label=label, unit="score", role="measured", low=f"{name}_low", high=f"{name}_high")
+    for name, label in (("accuracy", "accuracy"), ("uf1", "UF1"), ("uar", "UAR"))
+)
+_POINTS = StudyColumn(key="points", label="UF1", unit="points", role="measured", low="points_low", high="points_high")
+_P = StudyColumn(key="p", label="p", unit="number")
+_GAINS = (
+    _POINTS,
+    StudyColumn(key="points_uar", label="UAR", unit="points", role="measured"),
+    StudyColumn(key="points_accuracy", label="accuracy", unit="points", role="measured"),
+    _P,
+)
+
+
+def _worth_section(by_key: pd.DataFrame, done: dict[str, CompletedRun]) -> list[StudySection]:
+    """The section on what each leak adds; none if no leak was run."""
+    if "points" not in by_key or not by_key.index.isin([key for key, _ in _LEAKS]).any():
+        return []
+    folds = done["independent"].planned.config.protocol_options["folds"]
+    last = ", for the last row leaving one person out" if "loso-peeked" in by_key.index else ""
+    group = "points over the honest protocol"
+    columns = (_WHAT, *(column.model_copy(update={"group": group}) for column in _GAINS))
+    text = (
+        "Percent points that a leak adds to the honest figure of the same method on the same clips: "
+        f"{folds} folds of new people{last}. Intervals are over people."
+    )
+    caption = "p: paired permutation test of UF1, swapping whole people."
+    figure = StudyFigure(
+        file="tables/tricks.csv",
+        type="bars",
+        x=_WHAT,
+        y=(columns[1],),
+        title="Points of UF1 that each leak adds",
+        y_label="points of UF1",
+    )
+    table = StudyTable(file="tables/tricks.csv", caption=caption, columns=columns)
+    return [StudySection(id="worth", title="What each leak is worth", text=(text,), tables=(table,), figures=(figure,))]
+
+
+def _protocols_section(done: dict[str, CompletedRun]) -> StudySection:
+    shares = [unit.majority.accuracy for unit in done["independent"].finished]
+    majority = float(np.mean([share for share in shares if share is not None]))
+    columns = (_WHAT, *_SCORES, _POINTS.model_copy(update={"label": "points of UF1"}), _P)
+    figure = StudyFigure(
+        file="tables/protocols.csv",
+        type="bars",
+        x=_WHAT,
+        y=(_SCORES[1],),
+        title="UF1 by protocol",
+        y_label="UF1",
+    )
+    return StudySection(
+        id="protocols",
+        title="Every protocol",
+        text=(
+            f"Always answering the commonest class of the training side scores an accuracy of {majority:.3f}.",
+            "All answers of a protocol are pooled before they are scored; intervals are over people.",
+        ),
+        tables=(StudyTable(file="tables/protocols.csv", caption="One method, one set of clips.", columns=columns),),
+        figures=(figure,),
+    )
+
+
+_LEAKS = (
     ("peeked", "Choosing each fold's best test epoch"),
     ("mixed", "Mixing people between training and test"),
     ("mixed-peeked", "Both together"),
     ("loso-peeked", "Choosing each left-out person's best test epoch"),
 )
+
+
+def _summary(rows: pd.DataFrame) -> list[str]:
+    """One sentence per leak, the worst first."""
+    found = [(key, said) for key, said in _LEAKS if key in rows.index and "points" in rows]
+    found.sort(key=lambda one: float(str(rows.loc[one[0], "points"])), reverse=True)
+    return [_worth(rows, key, said) for key, said in found]
 
 
 def _worth(rows: pd.DataFrame, key: str, said: str) -> str:

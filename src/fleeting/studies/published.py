@@ -21,7 +21,7 @@ def _all() -> pd.DataFrame:
 
 
 def published(study: str, table: str) -> dict[tuple[str, str], str]:
-    """What a paper printed in one table: ``(row, column)`` to the figure as text, in the paper's order.
+    """Look up what a paper printed in one table: ``(row, column)`` to the figure as text, in the paper's order.
 
     Percentages stay percentages (``"43.7"``), shapes are ``"36x128x128x16"``.
 
@@ -46,5 +46,5 @@ def published(study: str, table: str) -> dict[tuple[str, str], str]:
 
 
 def share(value: str | None) -> float | None:
-    """A printed percentage as a share in [0, 1]."""
+    """Give a printed percentage as a share in [0, 1]."""
     return None if value is None else float(value) / 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleeting.models import count_parameters, create_model
+from fleeting.records import StudyColumn, StudySection, StudyTable
 from fleeting.studies.base import Section
 from fleeting.studies.published import published
 
@@ -13,7 +14,7 @@ _TABLED = ("Conv3d", "BatchNorm", "MaxPool3d", "Dropout", "Flatten", "Dense", "L
 
 
 def output_shapes(model: str, **shape: int) -> list[tuple[str, str]]:
-    """Type and output shape (``T x H x W x C``, or units) of each layer, in the order of the forward pass."""
+    """List each layer's type and output shape (``T x H x W x C``, or units), in the order of the forward pass."""
     import torch
 
     network = create_model(model, **shape).eval()
@@ -34,7 +35,7 @@ def output_shapes(model: str, **shape: int) -> list[tuple[str, str]]:
 
 
 def shape_section(study: str, table: str, title: str, model: str, **shape: int) -> Section:
-    """The section that sets a paper's table of shapes beside the network's own."""
+    """Make the section that sets a paper's table of shapes beside the network's own."""
     import pandas as pd
 
     size = {"n_classes": 3, "n_frames": 36, "height": 128, "width": 128, "in_channels": 1} | shape
@@ -45,17 +46,16 @@ def shape_section(study: str, table: str, title: str, model: str, **shape: int) 
         own = measured[position][1] if position < len(measured) else ""
         rows.append({"layer": layer, "published": value, "own": own, "same": "yes" if own == value else "no"})
     parameters = count_parameters(create_model(model, **size))
-    columns = [
-        {"key": "layer", "label": "layer", "kind": "text"},
-        {"key": "published", "label": "published", "kind": "text"},
-        {"key": "own", "label": "ours", "kind": "text"},
-        {"key": "same", "label": "the same", "kind": "status"},
-    ]
-    content = {
-        "id": table,
-        "title": title,
-        "text": [f"{parameters:,} trainable parameters. Shapes are time, height, width, channels."],
-        "tables": [{"file": f"tables/{table}.csv", "caption": "Output of each layer.", "columns": columns}],
-        "figures": [],
-    }
+    columns = (
+        StudyColumn(key="layer", label="layer"),
+        StudyColumn(key="published", label="published", role="published"),
+        StudyColumn(key="own", label="ours"),
+        StudyColumn(key="same", label="the same", unit="state"),
+    )
+    content = StudySection(
+        id=table,
+        title=title,
+        text=(f"{parameters:,} trainable parameters. Shapes are time, height, width, channels.",),
+        tables=(StudyTable(file=f"tables/{table}.csv", caption="Output of each layer.", columns=columns),),
+    )
     return Section(content, {table: pd.DataFrame(rows)})
