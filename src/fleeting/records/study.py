@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from fleeting.records.base import Record, RecordError
 from fleeting.records.open import WasDict
-from fleeting.records.run import Count
+from fleeting.records.kinds import Count
 from fleeting.records.study_format1 import from_format_1
 
 __all__ = [
