@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -367,17 +368,20 @@ def _report(folder: Path, _: Workshop) -> None:
 
 
 def _report_run(folder: Path, shop: Workshop) -> None:
-    """Score and render a run; answers that are lost or there twice must not be scored without a word."""
+    """Score and render a run; answers that are lost, there twice or changed must not be scored without a word."""
     said = verb("report", folder)
     if said.code or "warning" in said.err:
         return
-    for whole in (shop.path("run"), shop.path("net")):
-        if all((folder / "units" / unit.name).is_dir() for unit in (whole / "units").iterdir()):
-            for unit in (whole / "units").iterdir():
-                name = Path("units", unit.name, "predictions.csv")
-                mine = (folder / name).read_bytes() if (folder / name).is_file() else b""
-                if mine and mine.count(b"\n") != (whole / name).read_bytes().count(b"\n"):
-                    raise BelievedError("answers of another number of clips are scored without a warning")
+    whole = shop.path(folder.name)
+    for unit in (whole / "units").iterdir():
+        name = Path("units", unit.name, "predictions.csv")
+        if (folder / name).is_file() and _answers(folder / name) != _answers(whole / name):
+            raise BelievedError("answers that were changed after the unit had ended are scored without a warning")
+
+
+def _answers(path: Path) -> list[list[str]]:
+    text = path.read_bytes().decode("utf-8-sig", "replace")
+    return [row for row in csv.reader(text.splitlines()) if row]
 
 
 def _partial(folder: Path, _: Workshop) -> None:
