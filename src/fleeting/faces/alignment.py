@@ -241,7 +241,7 @@ def find_reference(
     start : int, optional
         The frame that should be the reference, usually the onset.
     name : object, optional
-        What the error message calls the clip.
+        Name of the clip in the error message.
 
     Raises
     ------

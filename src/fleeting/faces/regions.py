@@ -31,7 +31,7 @@ REGIONS: dict[str, tuple[slice, ...]] = {
 def face_mask(
     landmarks: NDArray[np.float64], shape: tuple[int, int], *, forehead: float = 0.35, eyes: bool = False
 ) -> NDArray[np.bool_]:
-    """Where the face is: the landmarks' hull, extended over the brows, without the eyes unless asked for.
+    """Cover the face: the landmarks' hull, extended over the brows, without the eyes unless asked for.
 
     The eyes are left out because a blink moves more than any micro-expression.
 
@@ -42,7 +42,7 @@ def face_mask(
     shape : tuple of (int, int)
         Height and width of the mask.
     forehead : float, optional
-        How far the hull reaches above the brows, in inter-ocular distances.
+        Reach of the hull above the brows, in inter-ocular distances.
     eyes : bool, optional
         Keep the eyes in.
 
@@ -108,7 +108,7 @@ def region_box(
     margin: float = 0.15,
     aspect: float | None = None,
 ) -> Box:
-    """Where a region lies, in whole pixels inside the image.
+    """Find the box of a region, in whole pixels inside the image.
 
     Parameters
     ----------

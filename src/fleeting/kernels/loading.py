@@ -45,7 +45,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Status:
-    """What the networks compute with.
+    """The instruction set that the networks compute with.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ class Interval:
     level : float
         Probability, such as 0.95.
     units : int
-        What was resampled: the number of subjects.
+        Number of subjects, which were resampled.
     reason : str, optional
         Why there is no interval, or why it says less than it seems to; empty otherwise.
     """

@@ -76,18 +76,18 @@ def composite_scores(
     Parameters
     ----------
     table : pandas.DataFrame
-        Predictions, one row an answer, with the columns ``subject, label, prediction`` and, where there are several,
+        Predictions, one row per answer, with the columns ``subject, label, prediction`` and, where there are several,
         ``dataset``; also ``clip``, ``fold`` and ``seed`` if it has them.
     classes : sequence or None, optional
         The classes of the task; a class that a data set neither shows nor is answered in it is left out there.
-    n, level, seed : int and float, optional
-        Of the bootstrap over subjects (:func:`~fleeting.metrics.bootstrap_interval`); for a data set, over its own
-        subjects.
+    n, level, seed : int, float and int, optional
+        Resamples, probability and random seed of the bootstrap over subjects
+        (:func:`~fleeting.metrics.bootstrap_interval`); for a data set, over its own subjects.
 
     Returns
     -------
     pandas.DataFrame
-        Pandas.DataFrame with the columns :data:`COMPOSITE_COLUMNS`: a row of ``scope`` ``full``, then one of ``scope``
+        Table with the columns :data:`COMPOSITE_COLUMNS`: a row of ``scope`` ``full``, then one of ``scope``
         ``dataset`` for each data set, sorted. ``<metric>_fold_mean`` are those of :func:`fold_means`; without folds
         they are NaN. ``n_answers`` exceeds ``n_clips`` where several seeds answered.
 

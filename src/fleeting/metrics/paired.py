@@ -28,7 +28,7 @@ class PairedTest:
     Parameters
     ----------
     metric : str
-        What was compared.
+        Name of the metric that was compared.
     first, second : float
         The metric of each, pooled.
     difference : float
@@ -40,7 +40,7 @@ class PairedTest:
     level : float
         Its probability, such as 0.95.
     n_subjects, n_clips : int
-        What both answered.
+        Subjects and clips that both answered.
     n_permutations : int
         Swaps that were tried, or all there are if ``exact``.
     exact : bool

@@ -184,7 +184,7 @@ def uar(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) ->
 
 
 def majority_accuracy(y_train: Labels, y_test: Labels) -> Majority:
-    """What always answering the commonest training class would score on the test clips.
+    """Score the constant answer of the commonest training class on the test clips.
 
     A network that has collapsed to a constant scores this, and published figures often lie near it.
 

@@ -53,7 +53,7 @@ class SpottingCount:
 
 @dataclass(frozen=True)
 class SpottingScore:
-    """What :func:`score_spotting` found.
+    """The result of :func:`score_spotting`.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ def scores_by(table: pd.DataFrame, column: str, classes: Sequence[str] | None = 
     table : pandas.DataFrame
         Predictions, one row per clip.
     column : str
-        What to split by, such as ``"dataset"``.
+        Column to split by, such as ``"dataset"``.
     classes : sequence or None, optional
         The classes of the task.
     """

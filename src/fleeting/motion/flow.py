@@ -68,7 +68,7 @@ def _dis() -> Any:
 
 
 def has_tvl1() -> bool:
-    """Whether this OpenCV was built with the contributed modules that TV-L1 flow is part of."""
+    """Tell if this OpenCV was built with the contributed modules that TV-L1 flow is part of."""
     import cv2
 
     return hasattr(getattr(cv2, "optflow", None), "DualTVL1OpticalFlow_create")
@@ -146,7 +146,7 @@ def remove_head_motion(flow: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
 def skin_flow(
     reference: NDArray[np.uint8], frame: NDArray[np.uint8], mask: NDArray[np.bool_], method: str = "dis"
 ) -> NDArray[np.float32]:
-    """How the skin has moved since the reference, the head's own motion removed.
+    """Measure how the skin has moved since the reference, the head's own motion removed.
 
     Where the head has moved the frame is brought back and the flow measured again, until what is left of the head's
     motion is below a quarter of a pixel: flow is exact for small motions only, and over smooth skin it falls short of

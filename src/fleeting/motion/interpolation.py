@@ -43,7 +43,7 @@ def tim_curve(length: int, t: ArrayLike) -> NDArray[np.float64]:
 
 
 def tim_weights(length: int, positions: ArrayLike) -> NDArray[np.float64]:
-    """How much of each frame goes into each interpolated one.
+    """Compute the share of each frame in each interpolated one.
 
     The paper maps the frames, their mean taken away, onto the curve by the linear extension of graph embedding and maps
     points of the curve back (equation 9). For linearly independent frames the two maps together are the projection
@@ -106,7 +106,7 @@ def interpolate_frames(
     Returns
     -------
     numpy.ndarray
-        As many frames as were asked for, of the type of ``frames``; whole numbers are rounded and kept in their type's
+        The frames that were asked for, of the type of ``frames``; whole numbers are rounded and kept in their type's
         range. At the position of a frame the result is that frame.
 
     Raises

@@ -32,7 +32,7 @@ def lbp_codes(image: NDArray[np.uint8], radius: int = 1) -> NDArray[np.uint8]:
     image : numpy.ndarray of uint8
         Grey ``uint8`` ``(H, W)``.
     radius : int, optional
-        Of the circle in pixels, at least 1.
+        Radius of the circle in pixels, at least 1.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def lbp_codes(image: NDArray[np.uint8], radius: int = 1) -> NDArray[np.uint8]:
 
 
 def plane_codes(volume: NDArray[np.uint8], axes: tuple[int, int], radii: tuple[int, int]) -> NDArray[np.uint8]:
-    """The patterns of all planes that two axes of an array span, as :func:`lbp_codes` of each.
+    """The patterns of all planes that two axes of an array span, like :func:`lbp_codes` of each.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def plane_codes(volume: NDArray[np.uint8], axes: tuple[int, int], radii: tuple[i
     axes : tuple of (int, int)
         The one that points down in the plane, then the one that points to the right.
     radii : tuple of (int, int)
-        Of the ellipse on which the neighbours lie, along each, at least 1.
+        Half-axes of the ellipse on which the neighbours lie, along each of ``axes``, at least 1.
 
     Returns
     -------
@@ -115,12 +115,12 @@ def uniform_labels() -> NDArray[np.uint8]:
 
 
 def lbp_histogram(codes: NDArray[np.uint8], *, uniform: bool = True) -> NDArray[np.float64]:
-    """How often each pattern occurs, as shares that sum to 1.
+    """Count how often each pattern occurs, as shares that sum to 1.
 
     Parameters
     ----------
     codes : numpy.ndarray of uint8
-        Of :func:`lbp_codes`, or a part of them, not empty.
+        Codes of :func:`lbp_codes`, or a part of them, not empty.
     uniform : bool, optional
         59 bins, all patterns that are not uniform in the last one; otherwise 256.
     """

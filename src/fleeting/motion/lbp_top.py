@@ -27,7 +27,7 @@ PLANES = {"XY": (1, 2), "XT": (0, 2), "YT": (0, 1)}
 def lbp_top_features(
     video: NDArray[np.uint8], *, grid: tuple[int, int] = (5, 5), radii: tuple[int, int, int] = (1, 1, 4)
 ) -> NDArray[np.float32]:
-    """Histograms of uniform patterns in the three planes, a block of the face at a time.
+    """Histograms of uniform patterns in the three planes, block by block of the face.
 
     Patterns are those of pixels whose neighbours all lie inside the video, in all three planes, so that the planes'
     histograms are of the same pixels. Neighbours may lie in the next block. Each histogram is divided by its number of
@@ -40,7 +40,7 @@ def lbp_top_features(
     grid : tuple of (int, int), optional
         Rows and columns of blocks that do not overlap, as equal as pixels allow.
     radii : tuple of (int, int, int), optional
-        Of the neighbourhood along X, Y and T, in pixels and frames (``R_X, R_Y, R_T`` of the paper).
+        Radii of the neighbourhood along X, Y and T, in pixels and frames (``R_X, R_Y, R_T`` of the paper).
 
     Returns
     -------

@@ -34,14 +34,14 @@ def band_pass(
     band: tuple[float, float],
     method: TemporalFilter = "ideal",
 ) -> NDArray[np.float32]:
-    """What of a signal varies within a band of frequencies; the first axis is time.
+    """Keep of a signal what varies within a band of frequencies; the first axis is time.
 
     Parameters
     ----------
     signal : numpy.ndarray
         ``(T, ...)``.
     fps : float
-        Samples a second.
+        Samples per second.
     band : tuple of (float, float)
         Lowest and highest frequency in hertz.
     method : TemporalFilter, optional
@@ -119,7 +119,7 @@ def band_strengths(levels: int, shape: tuple[int, int], alpha: float, wavelength
     Parameters
     ----------
     levels : int
-        Of the pyramid, the coarsest included.
+        Levels of the pyramid, the coarsest included.
     shape : tuple of (int, int)
         Height and width of the picture, which set the wavelengths: a third of the diagonal at the coarsest level, half
         of it at the next, as the authors have it.
@@ -164,7 +164,7 @@ def magnify_motion(
     frames : numpy.ndarray of uint8
         ``uint8`` ``(T, H, W)``, ``(T, H, W, 1)`` or RGB ``(T, H, W, 3)``.
     fps : float
-        Frames a second.
+        Frames per second.
     alpha : float, optional
         Magnification ``α``; 0 changes nothing.
     band : tuple of (float, float), optional
@@ -179,7 +179,7 @@ def magnify_motion(
     levels : int or None, optional
         Levels of the pyramid; by default as many as leave 8 pixels on a side.
     chrominance : float, optional
-        How much of ``alpha`` the colour gets, which is noisier than the brightness.
+        Share of ``alpha`` that the colour gets, which is noisier than the brightness.
 
     Returns
     -------

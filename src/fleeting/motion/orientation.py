@@ -19,7 +19,7 @@ __all__ = ["main_direction", "oriented_histogram"]
 
 
 def oriented_histogram(flow: NDArray[np.float32], bins: int = 8) -> NDArray[np.float64]:
-    """How much of a region moves in each direction, in pixels.
+    """Measure how much of a region moves in each direction, in pixels.
 
     Not scaled to sum to 1 as the paper does it to recognise actions: that would throw away how far things move. Nor are
     left and right put together.

@@ -1,4 +1,4 @@
-"""What a protocol is: a rule that turns a clips table into folds."""
+"""The base of all protocols: a rule that turns a clips table into folds."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fleeting.errors import UsageError
+from fleeting.protocols.fold import Fold, IndexArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,25 +17,6 @@ if TYPE_CHECKING:
     from fleeting.protocols.crossval import ProtocolSplitter
 
 __all__ = ["Fold", "IndexArray", "Protocol"]
-
-IndexArray: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One train/test split: row positions (not index labels) in the clips table.
-
-    Parameters
-    ----------
-    index : int
-        0-based number of the fold.
-    train, test : IndexArray
-        int64 arrays of row positions, ascending.
-    """
-
-    index: int
-    train: IndexArray
-    test: IndexArray
 
 
 @dataclass(frozen=True)
@@ -68,7 +47,7 @@ class Protocol(ABC):
     tests_every_class : bool
         Whether each fold is meant to test every class, so that single folds can be compared.
     noun : str
-        What one train/test split is called: a fold of the table, or a split that was drawn by itself.
+        Word for one train/test split: a fold of the table, or a split that was drawn by itself.
     scheme : str or None
         Label scheme that the clips need (:func:`fleeting.datasets.list_schemes`), taken where none is given; ``None``
         if any labels will do.
@@ -88,10 +67,25 @@ class Protocol(ABC):
     label: str = field(default="emotion", kw_only=True)
 
     def __post_init__(self) -> None:
-        self._whole("seed", 0, 2**32 - 1)
+        self.require_whole("seed", 0, 2**32 - 1)
 
-    def _whole(self, field_name: str, least: int, most: int | None = None, usual: str = "") -> None:
-        """Check that a field is a whole number in range, and make it an ``int``."""
+    def require_whole(self, field_name: str, least: int, most: int | None = None, usual: str = "") -> None:
+        """Check that a field is a whole number in range, and make it an ``int``; for a subclass' ``__post_init__``.
+
+        Parameters
+        ----------
+        field_name : str
+            Name of the field.
+        least, most : int and int or None
+            Smallest and largest number that is allowed.
+        usual : str, optional
+            End of the message, such as ``", usually 5"``.
+
+        Raises
+        ------
+        UsageError
+            If it is anything else.
+        """
         value = getattr(self, field_name)
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not whole or value < least or (most is not None and value > most):
@@ -129,7 +123,7 @@ class Protocol(ABC):
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def describe(self) -> dict[str, Any]:
-        """What a run folder stores about the protocol: its name, its options, what it promises, and in words."""
+        """Give what a run folder stores about the protocol: its name, its options, its promises, and a sentence."""
         options = self.options()
         if options["label"] == "emotion":
             del options["label"]

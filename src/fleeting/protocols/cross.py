@@ -55,7 +55,7 @@ class CrossDatasetProtocol(Protocol):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole("folds", 1, usual=", usually 5")
+        self.require_whole("folds", 1, usual=", usually 5")
         for side in ("source", "target"):
             value = getattr(self, side)
             names = value.split("+") if isinstance(value, str) else [str(name) for name in value]
@@ -108,7 +108,7 @@ class CrossDatasetProtocol(Protocol):
 @register_protocol("cross-dataset-subject")
 @dataclass(frozen=True)
 class CrossDatasetSubjectProtocol(CrossDatasetProtocol):
-    """As :class:`CrossDatasetProtocol`, with the source dealt to its folds by whole subjects."""
+    """Cross-data-set test like :class:`CrossDatasetProtocol`, with the source dealt to its folds by whole subjects."""
 
     _within: ClassVar[type[StratifiedKFoldProtocol] | type[SubjectKFoldProtocol]] = SubjectKFoldProtocol
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fleeting.errors import UsageError
-from fleeting.protocols.base import IndexArray, Protocol
 from fleeting.protocols.guard import folds_of
+
+if TYPE_CHECKING:
+    from fleeting.protocols.base import Protocol
+    from fleeting.protocols.fold import IndexArray
 
 __all__ = ["ProtocolSplitter"]
 
@@ -90,8 +93,7 @@ class ProtocolSplitter:
             who = np.asarray(groups)
             if len(who) != len(labels) or who.ndim > 2 or (who.ndim == 2 and who.shape[1] != 2):
                 raise UsageError(
-                    f"groups has the shape {who.shape} for {len(labels)} samples; expected one subject a "
-                    f"sample, "
+                    f"groups has the shape {who.shape} for {len(labels)} samples; expected one subject per sample, "
                     "or two columns (data set, subject)"
                 )
             table["subject"] = who if who.ndim == 1 else who[:, 1]

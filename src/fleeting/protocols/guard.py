@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,10 @@ import pandas as pd
 
 from fleeting.datasets.composites import people_of
 from fleeting.errors import LeakageError, UsageError
-from fleeting.protocols.base import Fold, IndexArray, Protocol
+from fleeting.protocols.fold import Fold, IndexArray
+
+if TYPE_CHECKING:
+    from fleeting.protocols.base import Protocol
 
 __all__ = ["check_split", "class_labels", "folds_of", "same_people", "split_notes", "subject_codes"]
 
@@ -48,8 +52,10 @@ def subject_codes(table: pd.DataFrame) -> tuple[IndexArray, list[str]]:
 
     Returns
     -------
-    codes : int64 array ``(len(table),)`` with values in ``[0, n_subjects)``.
-    names : one ``"dataset/subject"`` a code, sorted by data set and subject.
+    codes : numpy.ndarray of int64
+        ``(len(table),)``, with values in ``[0, n_subjects)``.
+    names : list of str
+        One ``"dataset/subject"`` per code, sorted by data set and subject.
 
     Raises
     ------
@@ -258,8 +264,10 @@ def split_notes(protocol: Protocol, table: pd.DataFrame, folds: Sequence[Fold]) 
 
     Parameters
     ----------
-    protocol, table, folds : Protocol and pandas.DataFrame and sequence
-        As given to and returned by :func:`folds_of`.
+    protocol, table : Protocol and pandas.DataFrame
+        The arguments of :func:`folds_of`.
+    folds : sequence of Fold
+        The folds that it returned.
     """
     labels = class_labels(table, protocol.label)
     noun = protocol.noun.capitalize()

@@ -29,7 +29,7 @@ _DRAWS = 300
 
 
 def held_out_counts(counts: IndexArray, test_size: float) -> IndexArray:
-    """How many clips of each class a stratified hold-out tests.
+    """Count the clips of each class that a stratified hold-out tests.
 
     The test side has ``test_size`` of all clips, rounded to the nearest whole number; it is shared out among the
     classes by largest remainders. Every class keeps at least one clip on each side. On SMIC's 70 / 51 / 43 clips a
@@ -162,7 +162,7 @@ class RepeatedHoldoutProtocol(_ClipHoldout):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole("repeats", 1, usual=", usually 5")
+        self.require_whole("repeats", 1, usual=", usually 5")
 
     @property
     def _repeats(self) -> int:
@@ -230,7 +230,7 @@ class RepeatedSubjectHoldoutProtocol(_PeopleHoldout):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole("repeats", 1, usual=", usually 5")
+        self.require_whole("repeats", 1, usual=", usually 5")
 
     @property
     def _repeats(self) -> int:

@@ -38,7 +38,7 @@ class KFoldProtocol(Protocol):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole("folds", 2, usual=", usually 5")
+        self.require_whole("folds", 2, usual=", usually 5")
 
     def n_folds(self, table: pd.DataFrame) -> int:
         """Give ``folds``."""

@@ -30,7 +30,7 @@ def register_protocol(name: Any) -> Any:
     Parameters
     ----------
     name : str
-        How :func:`create_protocol` calls it.
+        Name by which :func:`create_protocol` finds it.
 
     Raises
     ------

@@ -65,7 +65,7 @@ class _SourceFolds(Protocol):
 @register_protocol("source-folds")
 @dataclass(frozen=True)
 class SourceFolds(_SourceFolds):
-    """As published: the source's folds mix subjects."""
+    """Folds as published: the source's folds mix subjects."""
 
     within: ClassVar[str] = "stratified-kfold"
     subject_independent: ClassVar[bool] = False
