@@ -300,7 +300,7 @@ def test_splitter_asks_for_what_it_needs() -> None:
         next(splitter.split(np.zeros(6), list("ababab")))
     with pytest.raises(UsageError, match="needs the labels y"):
         next(splitter.split(np.zeros(6)))
-    with pytest.raises(UsageError, match="one subject a sample"):
+    with pytest.raises(UsageError, match="one subject per sample"):
         next(splitter.split(np.zeros(6), list("ababab"), [1, 2]))
     with pytest.raises(UsageError, match="one label per sample"):
         next(splitter.split(np.zeros(6), list("ab"), [1, 2]))

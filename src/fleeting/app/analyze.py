@@ -54,7 +54,7 @@ def analyze(
     face : str, optional
         Largest, all, or the number of one face (0 is the largest of those that come first).
     fps : float or None, optional
-        Frames a second, for a folder or to overrule the video, as of a slow-motion file.
+        Frames per second, for a folder or to overrule the video, as of a slow-motion file.
     spotter : str or None, optional
         File of a learned spotter (default: motion against an adaptive threshold).
     seconds : float or None, optional

@@ -42,7 +42,7 @@ def spot(
     figure : pathlib.Path or None, optional
         Draw the scores over time here (png, svg, pdf or jpg).
     fps : float or None, optional
-        Frames a second, for a folder or to overrule the video.
+        Frames per second, for a folder or to overrule the video.
     """
     from fleeting.analysis import spot_recording
     from fleeting.files import figure_path, write_csv

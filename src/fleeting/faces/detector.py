@@ -238,7 +238,7 @@ def settled_box(box: Box, points: NDArray[np.float64]) -> Box:
     Parameters
     ----------
     box : Box
-        Where the face was found; it is given back if the landmarks are far from it.
+        Box in which the face was found; it is given back if the landmarks are far from it.
     points : numpy.ndarray of float64
         ``(68, 2)`` landmarks, in pixels.
     """

@@ -1,4 +1,4 @@
-"""What ``fleeting analyze`` leaves in a folder: its head, its events, and what each frame showed."""
+"""Records of what ``fleeting analyze`` leaves in a folder: its head, its events, and what each frame showed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class FollowedFace(Record):
 
 
 class AnalysisCounts(Record):
-    """How much was found."""
+    """Numbers of what was found."""
 
     frames: int = 0
     frames_with_face: int = 0
