@@ -76,7 +76,7 @@ class AnalysisObserver:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What came of an analysis; the folder holds all of it.
+    """The result of an analysis; the folder holds all of it.
 
     Attributes
     ----------
@@ -84,8 +84,8 @@ class Analysis:
         The folder.
     events : tuple of AnalyzedEvent
         Expressions in the order in which they became certain.
-    head : dict of str to object
-        What ``analysis.json`` holds.
+    head : AnalysisHead
+        The content of ``analysis.json``.
     """
 
     path: Path

@@ -139,7 +139,7 @@ class AnnotatedVideo:
                 self._change.notify_all()
 
     def _wait_for(self, index: int) -> bool:
-        """Whether frame ``index`` can be drawn; waits until that is known."""
+        """Tell whether frame ``index`` can be drawn; waits until that is known."""
         with self._change:
             while not self._dropped and index >= self._until and not self._ended:
                 self._change.wait()

@@ -20,7 +20,7 @@ class DecodeAhead:
     Parameters
     ----------
     stream : Stream
-        What is decoded.
+        The recording.
     start : int
         First frame.
 

@@ -45,7 +45,7 @@ class AnalyzedEvent:
     region : str
         The part of the face that moves most.
     action_units : str
-        Where on the face that is, in FACS' terms: a hint, not a coding.
+        The place on the face in FACS' terms: a hint, not a coding.
     emotion, probabilities : str and dict of str to float
         The recogniser's answer; empty until it is known.
     notes : list of str

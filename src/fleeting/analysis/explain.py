@@ -1,4 +1,4 @@
-"""What drove a network's answer: which places of the face, in which frames.
+"""The reasons of a network's answer: which places of the face, in which frames.
 
 Everything is compared with a face that does not move: the first frame of the sequence, held. Integrated gradients
 (Sundararajan, Taly and Yan, *Axiomatic attribution for deep networks*, ICML 2017) add up the gradient on the way from
@@ -40,7 +40,7 @@ _SIDE, _CAPTION, _GAP = 160, 22, 4
 
 @dataclass(frozen=True)
 class Explanation:
-    """What an answer rests on.
+    """The places and frames that an answer rests on.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ def draw_explanation(explanation: Explanation, sequence: NDArray[np.uint8], path
     Parameters
     ----------
     explanation : Explanation
-        Of :func:`explain_sequence`.
+        Result of :func:`explain_sequence`.
     sequence : numpy.ndarray of uint8
         The same.
     path : str or os.PathLike

@@ -102,7 +102,7 @@ def draw_verdict(verdict: Verdict, path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     verdict : Verdict
-        Of :func:`fleeting.analysis.predict`.
+        Result of :func:`fleeting.analysis.predict`.
     path : str or os.PathLike
         Ends in png, svg, pdf or jpg.
 

@@ -62,7 +62,7 @@ class HeadWriter:
         Parameters
         ----------
         pipeline : Pipeline
-            How far it is.
+            The frames and faces so far.
         events : sequence of AnalyzedEvent
             The events so far.
         complete : bool

@@ -52,7 +52,7 @@ class MeasuredRecording:
     Parameters
     ----------
     subject, name : str
-        Who and which.
+        Names of the person and of the recording.
     table : MotionTable
         Its measurements.
     events : sequence
@@ -74,7 +74,7 @@ class LearnedSpotter:
     model : IntervalNet
         In evaluation mode.
     threshold : tuple of (float, float)
-        What a peak has to reach, for micro- and macro-expressions.
+        The least height of a peak, for micro- and macro-expressions.
     history : tuple of float
         Mean loss of each tenth of the training.
     """
@@ -191,7 +191,7 @@ def train_spotter(
     recordings : sequence
         At least one with an event.
     steps : int, optional
-        Of Adam, at a rate that falls from 0.002 along a cosine.
+        Steps of Adam, at a rate that falls from 0.002 along a cosine.
     batch_size : int, optional
         Windows a step.
     seed : int, optional
@@ -304,7 +304,7 @@ def save_spotter(spotter: LearnedSpotter, path: str | os.PathLike[str], about: d
     Parameters
     ----------
     about : dict of str to object or None, optional
-        What should be known of it, such as what it was trained on; plain values.
+        Facts about it, such as its training data; plain values.
     """
     import safetensors.torch
 

@@ -35,18 +35,18 @@ _DRIFT = 0.05  # as a share of the crop; see FaceMotion.drift
 
 @dataclass(frozen=True)
 class Measured:
-    """What ``frames.csv`` says of one face in one frame.
+    """The measurements of one face in one frame: a row of ``frames.csv``.
 
     Attributes
     ----------
     frame, seconds : int and float
         When.
     row : FrameMotion
-        What was measured.
+        The motion.
     roll : float
         In-plane rotation of the head in radians; positive when the eye on the image's right is lower.
     score : float
-        How far the three regions that move most are from where they are 0.18 s before and after, in pixels of a
+        Distance of the three regions that move most from where they are 0.18 s before and after, in pixels of a
         128-pixel face; what the spotter's threshold is for.
     strain : float
         Optical strain of the same motion, mean of the tenth of the face where it is highest.
@@ -110,7 +110,7 @@ class Lane(Resumable):
     number : int
         The face's.
     fps : float
-        Frames a second.
+        Frames per second.
     find : callable or None, optional
         Spots the expressions of a table in another way than :func:`~fleeting.spotting.spot_intervals`.
     wait : float, optional
@@ -148,7 +148,7 @@ class Lane(Resumable):
 
     @property
     def drifted(self) -> bool:
-        """Whether the face has moved within the crop so far that it should be looked for again."""
+        """Tell whether the face has moved within the crop so far that it should be looked for again."""
         return self.meter.drift > _DRIFT
 
     def push(self, index: int, seconds: float, crop: FaceCrop | None) -> tuple[list[Measured], list[SpottedEvent]]:
@@ -169,7 +169,7 @@ class Lane(Resumable):
         return done, events
 
     def finish(self) -> tuple[list[Measured], list[SpottedEvent]]:
-        """What was waiting for further frames."""
+        """Give what was waiting for further frames."""
         return self.course.finish(), self.spotter.finish()
 
     def place(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

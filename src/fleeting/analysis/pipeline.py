@@ -20,7 +20,7 @@ __all__ = ["FaceNews", "Pipeline"]
 
 @dataclass(frozen=True)
 class FaceNews:
-    """What became known of one face with a frame.
+    """The news of one face that a frame brought.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ class Verdict:
     apex, onset : int
         0-based frames of the recording.
     fps, n_frames : float or None and int
-        Of the recording.
+        Frames per second of the recording, and its number of frames.
     stretch : Stretch
         The frames in which the face was found.
     strength : float
@@ -113,7 +113,7 @@ def predict(
         A run folder, a model file or folder, or models that are loaded already; without one, the recogniser that ships
         with the package.
     fps : float or None, optional
-        Frames a second, for a folder or to overrule the video.
+        Frames per second, for a folder or to overrule the video.
 
     Raises
     ------

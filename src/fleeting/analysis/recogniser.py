@@ -105,7 +105,7 @@ class Recogniser:
 
     @property
     def collapsed(self) -> int:
-        """How many of the networks collapsed in training and answer a constant."""
+        """Number of the networks that collapsed in training and answer a constant."""
         return sum(m.config.collapsed for m in self.models)
 
     def recognise(self, clip: Clip, detector: FaceDetector | None = None) -> Recognised:

@@ -32,7 +32,7 @@ class FrameReader:
     Parameters
     ----------
     frame_at : callable
-        What decodes frame ``index`` at ``seconds``.
+        Function that decodes frame ``index`` at ``seconds``.
     """
 
     def __init__(self, frame_at: Callable[[int, float], Image], close: Callable[[], None] = lambda: None) -> None:
@@ -55,13 +55,13 @@ class Stream:
     Attributes
     ----------
     name : str
-        What it is called: a file name, a camera, an address.
+        Its name: a file name, a camera, an address.
     fps : float
-        Frames a second; the usual rate where it varies.
+        Frames per second; the usual rate where it varies.
     size : tuple of (int, int)
         Width and height as shown, after rotation.
     n_frames : int or None
-        How many there should be; ``None`` if nobody knows.
+        Number of frames that there should be; ``None`` if nobody knows.
     rotation : int
         Degrees clockwise by which the file says it is to be turned; the frames are turned already.
     vfr : bool
@@ -69,11 +69,11 @@ class Stream:
     live : bool
         Whether frames are gone once they have been read.
     reader : str
-        What decodes: ``"av"``, ``"opencv"``, ``"images"`` or ``"memory"``.
+        The decoder: ``"av"``, ``"opencv"``, ``"images"`` or ``"memory"``.
     details : dict of str to object
         Further facts, such as codec and pixel format.
     notes : list of str
-        What went wrong while reading, in plain sentences.
+        Sentences on what went wrong while reading.
     """
 
     name: str = ""
@@ -109,7 +109,7 @@ class Stream:
 
     @property
     def vfr(self) -> bool:
-        """Whether the time between frames varies by more than a fifth, in more than one of a hundred."""
+        """Tell whether the time between frames varies by more than a fifth, in more than one of a hundred."""
         return self._uneven > max(1, 0.01 * self._intervals)
 
     @property

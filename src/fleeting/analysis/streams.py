@@ -30,7 +30,7 @@ _URLS = ("file://", "rtsp://", "rtsps://", "rtmp://", "http://", "https://", "ud
 
 
 def is_live(source: object) -> bool:
-    """Whether a source is a camera's number or the address of a stream."""
+    """Tell whether a source is a camera's number or the address of a stream."""
     text = str(source)
     return isinstance(source, int) or text.isdecimal() or text.lower().startswith(_URLS)
 
@@ -43,9 +43,9 @@ def open_stream(
     Parameters
     ----------
     source : str or os.PathLike or int or FrameSource
-        What to read.
+        The recording.
     fps : float or None, optional
-        Frames a second, for a folder, or to overrule what a file says; times then follow from it alone.
+        Frames per second, for a folder, or to overrule what a file says; times then follow from it alone.
     backend : str or None, optional
         ``"av"`` or ``"opencv"``; PyAV if it is installed by default.
 

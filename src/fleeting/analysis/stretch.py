@@ -1,4 +1,4 @@
-"""Which stretches of a recording show one face, more or less in one place."""
+"""The stretches of a recording that show one face, more or less in one place."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def face_stretches(
     frames : FrameSource
         The recording.
     fps : float or None, optional
-        Frames a second; 25 if unknown.
+        Frames per second; 25 if unknown.
     name : object, optional
-        What the error message calls the recording.
+        Name of the recording in the error message.
 
     Returns
     -------

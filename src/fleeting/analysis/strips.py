@@ -36,7 +36,7 @@ class Moments:
     Attributes
     ----------
     frames, seconds : tuple of int and tuple of float
-        Of each picture.
+        Frame and time of each picture.
     faces : numpy.ndarray of uint8
         ``(N, 160, 160, 3)`` RGB, all by the transform of the apex.
     """

@@ -24,7 +24,7 @@ class Timeline(Resumable):
     Parameters
     ----------
     fps : float
-        Frames a second.
+        Frames per second.
     """
 
     def __init__(self, fps: float) -> None:
@@ -58,7 +58,7 @@ class UniformClock(Resumable):
     Parameters
     ----------
     fps : float
-        Of the grid.
+        Frames per second of the grid.
     """
 
     def __init__(self, fps: float) -> None:

@@ -81,7 +81,7 @@ class FaceTracker(Resumable):
     Parameters
     ----------
     fps : float
-        Frames a second.
+        Frames per second.
     face : str or int, optional
         ``"largest"``: the largest face, and on with it while it is there. A number: that face; 0 is the largest of
         those in the first frame that shows any, then by size, then in the order in which they come. ``"all"``.

@@ -40,7 +40,7 @@ class VerdictWorker:
     Parameters
     ----------
     log : EventLog
-        Where verdicts go.
+        The events, which get their verdicts.
     reader : callable
         Opens the recording once more, for single frames.
     timeline : Timeline
@@ -94,7 +94,7 @@ class VerdictWorker:
         event : AnalyzedEvent
             The event.
         place : tuple or None
-            Where its face was at the apex; ``None`` if that is no longer known.
+            The place of its face at the apex; ``None`` if it is no longer known.
         last : int
             Last frame that there is so far.
         """

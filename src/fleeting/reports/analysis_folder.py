@@ -64,7 +64,7 @@ class Course:
     time : array
         Seconds.
     score : array
-        What the spotter gave; NaN where it gave nothing.
+        The spotter's score; NaN where it gave nothing.
     seen : array
         1 where the face was found.
     """
@@ -77,7 +77,7 @@ class Course:
 
 @dataclass(frozen=True)
 class AnalysisData:
-    """What the folder of an analyzed recording holds, in plain values."""
+    """The content of the folder of an analyzed recording, in plain values."""
 
     path: Path
     head: dict[str, Any]
@@ -92,7 +92,7 @@ class AnalysisData:
 
     @property
     def partial(self) -> bool:
-        """Whether the analysis was stopped before the end of the recording."""
+        """Tell whether the analysis was stopped before the end of the recording."""
         return self.head.get("status") != "complete"
 
     @property
@@ -113,7 +113,7 @@ class AnalysisData:
 
 
 def is_analysis(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds an analyzed recording."""
+    """Tell whether a folder holds an analyzed recording."""
     return (Path(folder) / "analysis.json").exists()
 
 

@@ -114,7 +114,7 @@ def _banners(found: AnalysisData, problems: list[str]) -> list[dict[str, Any]]:
 
 
 def _means(found: AnalysisData) -> list[str]:
-    """What a result does and does not mean, in plain sentences."""
+    """Say what a result does and does not mean, in plain sentences."""
     said = [
         "An event is a stretch in which the skin of the face moved briefly and returned. The page says when, where and how "
         "strongly; that much can be checked against the pictures.",

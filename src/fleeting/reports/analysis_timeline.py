@@ -120,7 +120,7 @@ def _gaps(time: NDArray[np.float64], seen: NDArray[np.bool_], duration: float) -
 
 
 def timeline_data(rows: Sequence[Row], events: Sequence[EventRow], shown: set[int], duration: float) -> dict[str, Any]:
-    """What the page's script draws from; plain values.
+    """Give what the page's script draws from, as plain values.
 
     Parameters
     ----------

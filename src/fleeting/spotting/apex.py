@@ -37,7 +37,7 @@ PEAK_SECONDS = 0.03
 def motion_scores(
     frames: Iterable[NDArray[np.uint8]], mask: NDArray[np.bool_], by: Measure = "flow"
 ) -> NDArray[np.float64]:
-    """How far each frame has moved from the first one; the frames are consumed one at a time.
+    """Measure how far each frame has moved from the first one; the frames are consumed one at a time.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def spot_clip(
 def aligned_faces(
     clip: Clip, landmarks: NDArray[np.float64], *, start: int = 0, stop: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float64]]:
-    """What the spotters see of a clip, for those who ask several: 37 kB a frame.
+    """Give what the spotters see of a clip, for those who ask several: 37 kB a frame.
 
     Parameters
     ----------

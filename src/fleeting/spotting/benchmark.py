@@ -1,4 +1,4 @@
-"""How far apex spotters are from annotated apexes."""
+"""The distance of spotted apexes from annotated ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLUMNS = ("dataset", "subject", "clip", "method", "n_frames", "apex", "spotted"
 
 @dataclass
 class SpottingBenchmark:
-    """What :func:`benchmark_spotters` found.
+    """The result of :func:`benchmark_spotters`.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ __all__ = ["ApexSpot", "peak_near", "smooth", "smoothing_width", "spot_in"]
 
 @dataclass(frozen=True)
 class ApexSpot:
-    """Where the face is farthest from how it looked at the start.
+    """The frame in which the face is farthest from how it looked at the start.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ def peak_near(scores: NDArray[np.float64], start: int, reach: int) -> int:
     Parameters
     ----------
     scores : numpy.ndarray of float64
-        One a frame, not smoothed.
+        One per frame, not smoothed.
     start : int
         The frame of the maximum, as far as it is known.
     reach : int
@@ -91,7 +91,7 @@ def spot_in(scores: ArrayLike, apex: int | None = None) -> ApexSpot:
     Parameters
     ----------
     scores : ArrayLike
-        One a frame, at least one.
+        One per frame, at least one.
     apex : int or None, optional
         0-based; the highest score's frame if not given.
 

@@ -20,7 +20,7 @@ def draw_spot(
     Parameters
     ----------
     spot : ApexSpot
-        Of any apex spotter.
+        Result of any apex spotter.
     path : str or os.PathLike
         Ends in png, svg, pdf or jpg.
     fps : float or None, optional
@@ -28,7 +28,7 @@ def draw_spot(
     title : str, optional
         Above the plot.
     unit : str, optional
-        What the scores are.
+        Name of the scores.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def draw_course(axes: Any, spot: ApexSpot, *, fps: float | None = None, first: i
     axes : matplotlib.axes.Axes
         Drawn on.
     spot : ApexSpot
-        Of any apex spotter.
+        Result of any apex spotter.
     fps : float or None, optional
         For an axis in seconds; frames if unknown.
     first : int, optional

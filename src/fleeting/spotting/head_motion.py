@@ -1,4 +1,4 @@
-"""How a head's own motion, rigid and small, moves every place of a face's picture."""
+"""The motion that a rigid, slightly moving head gives to every place of a face's picture."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ class IntervalSpotter(Resumable):
     Parameters
     ----------
     fps : float
-        Frames a second.
+        Frames per second.
     settings : IntervalSettings or None, optional
-        What to go by.
+        The spotter's settings.
     find : callable or None, optional
         Spots the expressions of a table in another way, for instance ``LearnedSpotter.spot``.
     wait : float, optional

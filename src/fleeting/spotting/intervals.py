@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class IntervalSettings:
-    """What the spotter goes by. Motion is in pixels of a 128-pixel face, time in seconds.
+    """Settings of the spotter. Motion is in pixels of a 128-pixel face, time in seconds.
 
     Parameters
     ----------
@@ -45,17 +45,17 @@ class IntervalSettings:
     floor : float, optional
         The least motion of the skin that counts; three times that for macro-expressions.
     contrast : float, optional
-        How many times the usual motion of the seconds around an expression has to reach.
+        The least height of an expression, as a multiple of the usual motion of the seconds around it.
     around : float, optional
-        How far the seconds around reach, to both sides.
+        Length of the seconds around, to each side.
     macro_limit : float, optional
-        How long a macro-expression may take to come or to go.
+        The longest time that a macro-expression may take to come or to go.
     return_share : float, optional
-        How far the face has to come back, as a share of how far it went.
+        The least way back of the face, as a share of the way that it went.
     head_share : float, optional
-        How much motion of the skin is laid to the head, for each pixel that the head turns meanwhile.
+        Motion of the skin that is laid to the head, for each pixel that the head turns meanwhile.
     residual_share : float, optional
-        How many times the flow that no motion of the head explains.
+        The least height of an expression, as a multiple of the flow that no motion of the head explains.
     residual_limit : float, optional
         With more than that unexplained a frame does not show the face well enough to be used ...
     residual_time : float, optional
@@ -63,7 +63,7 @@ class IntervalSettings:
     busy : int, optional
         So many other turning points within 1.2 s in the same part of the face mean speech or the like, no expression.
     busy_share : float, optional
-        How high they have to be, as a share of the expression's height.
+        The least height of these, as a share of the expression's height.
     busy_floor : float, optional
         And how high at least; noise turns all the time.
     """
@@ -92,7 +92,7 @@ class SpottedEvent(Event):
     Attributes
     ----------
     strength : float
-        How far the skin of the region that moves most is from its rest at the apex, in pixels of a 128-pixel face. A
+        Distance of the region that moves most from its rest at the apex, in pixels of a 128-pixel face. A
         mean over the region, so below the largest motion of any point.
     confidence : float
         0 to 1: 0.5 at the threshold; no probability.
@@ -135,7 +135,7 @@ def spot_intervals(table: MotionTable, settings: IntervalSettings | None = None)
     table : MotionTable
         Its measurements, from :func:`~fleeting.spotting.measure_motion`.
     settings : IntervalSettings or None, optional
-        What to go by.
+        The spotter's settings.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def _event(table: MotionTable, first: int, bump: _Bump, fps: float, settings: In
 
 
 def describe_event(table: MotionTable, onset: int, offset: int, kind: str, confidence: float) -> SpottedEvent:
-    """What moved in an interval that was found in another way: apex, strength, regions and main direction.
+    """Describe what moved in an interval that was found in another way: apex, strength, regions and main direction.
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ def _follow(
 
 
 def _foot(course: NDArray[np.float64], apex: int, step: int, reach: int, ripple: float) -> tuple[int, float] | None:
-    """Where the course has come down on one side of the apex, and how far; ``None`` if it never does."""
+    """Find where the course has come down on one side of the apex, and how far; ``None`` if it never does."""
     end = max(-1, apex - reach - 1) if step < 0 else min(len(course), apex + reach + 1)
     side = course[apex:end:step] if end >= 0 else course[apex::step]
     if len(side) < 2:
@@ -342,7 +342,7 @@ def _foot(course: NDArray[np.float64], apex: int, step: int, reach: int, ripple:
 def _is_busy(
     courses: NDArray[np.float64], onset: int, offset: int, height: float, fps: float, s: IntervalSettings
 ) -> bool:
-    """Whether the same part of the face goes to and fro before or after, in whatever direction, as in speech."""
+    """Tell whether the same part of the face goes to and fro before or after, in whatever direction, as in speech."""
     from scipy.signal import find_peaks
 
     margin, reach = round(0.08 * fps), round(1.2 * fps)
@@ -376,7 +376,7 @@ def _blinks(opened: NDArray[np.float64], fps: float, start: int) -> list[tuple[i
 
 
 def _is_blink(bump: _Bump, blinks: list[tuple[int, int]], position: NDArray[np.float64], fps: float) -> bool:
-    """Whether what moved is next to eyes that shut at that time, and little else did."""
+    """Tell whether what moved is next to eyes that shut at that time, and little else did."""
     margin = round(0.1 * fps)
     meanwhile = [(a, b) for a, b in blinks if a - margin <= bump.apex <= b + margin]
     beside = not any("mouth" in name or "lip" in name or name == "chin" for name in bump.regions)
@@ -391,7 +391,7 @@ def _is_blink(bump: _Bump, blinks: list[tuple[int, int]], position: NDArray[np.f
 
 
 def _choose(found: list[_Bump]) -> list[_Bump]:
-    """Of bumps that overlap the highest; a short one before a long one that is little higher."""
+    """Choose the highest of bumps that overlap; a short one before a long one that is little higher."""
     kept: list[_Bump] = []
     for bump in sorted(found, key=lambda b: -b.height * (1 if b.slow else 1.6)):
         if all(bump.offset < other.onset or bump.onset > other.offset for other in kept):

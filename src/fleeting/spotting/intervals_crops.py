@@ -37,7 +37,7 @@ class FaceFollower(Resumable):
     Parameters
     ----------
     fps : float
-        Frames a second.
+        Frames per second.
     detector : FaceDetector or None, optional
         Finds the face; by default that of the process.
     """
@@ -124,7 +124,7 @@ def measure_motion(
     frames : iterable of (numpy.ndarray of uint8 or None)
         RGB or grey ``uint8`` frames in order; ``None`` for one that cannot be decoded.
     fps : float
-        Frames a second.
+        Frames per second.
     """
     follower, meter = FaceFollower(fps, detector), FaceMotion(fps)
     for index, frame in enumerate(frames):

@@ -1,4 +1,4 @@
-"""How the parts of a face move in a long video, measured in one pass: one optical flow per frame, bounded memory.
+"""Motion of the parts of a face in a long video, measured in one pass: one optical flow per frame, bounded memory.
 
 Each frame is compared with a *key* frame of the recent past, not with its neighbour: at 200 frames per second a
 micro-expression moves the skin by hundredths of a pixel from frame to frame, which no flow method measures, and sums of
@@ -35,7 +35,7 @@ _KEY_SECONDS = 0.25
 
 
 class FrameMotion(NamedTuple):
-    """What was measured of one frame.
+    """The measurements of one frame.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class MotionTable:
     Attributes
     ----------
     fps : float
-        Frames a second.
+        Frames per second.
     frame, valid, stretch, position, head, residual, open, map : numpy.ndarray
         Arrays whose first axis is the frame.
     """
@@ -143,7 +143,7 @@ class FaceMotion(Resumable):
     Parameters
     ----------
     fps : float
-        Frames a second.
+        Frames per second.
     key_seconds : float, optional
         Time between two key frames.
 
@@ -175,7 +175,7 @@ class FaceMotion(Resumable):
 
     @property
     def drift(self) -> float:
-        """How far the head has moved within the crop since the last key frame, as a share of the crop's side.
+        """Distance that the head has moved within the crop since the last key frame, as a share of the crop's side.
 
         Whoever cuts the crops looks for the face again when it has gone too far.
         """
@@ -237,7 +237,7 @@ class FaceMotion(Resumable):
         return row
 
     def _is_cut(self, crop: NDArray[np.uint8], matrix: NDArray[np.float64]) -> bool:
-        """Whether the picture has changed as it does at a cut, and not by motion."""
+        """Tell whether the picture has changed as it does at a cut, and not by motion."""
         import cv2
 
         thumb = cv2.resize(crop, (12, 12), interpolation=cv2.INTER_AREA).astype(np.float32)

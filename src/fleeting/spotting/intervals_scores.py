@@ -31,7 +31,7 @@ def spot_by_scores(
     scores : numpy.ndarray of float64
         ``(T, 2)`` in [0, 1], for micro- and macro-expressions.
     threshold : tuple of (float, float), optional
-        What the peak of an interval has to reach, for both.
+        The least peak of an interval, for both.
 
     Returns
     -------

@@ -49,7 +49,7 @@ def liong2015(
     frames, landmarks, fps : iterable of numpy.ndarray of uint8 and numpy.ndarray of float64 and float or None, optional
         See :func:`fleeting.spotting.find_apex`.
     radius : int, optional
-        Of the patterns, in pixels.
+        Radius of the patterns, in pixels.
     blocks : int, optional
         Along each side of a region, whose distances are averaged; 1 takes a region whole.
     blur : float, optional
@@ -68,7 +68,7 @@ def lbp_changes(
     blocks: int = 1,
     blur: float = 1.0,
 ) -> NDArray[np.float64]:
-    """How far the texture of eyes, brows and mouth is from the first frame's, summed over the three regions.
+    """Measure how far the texture of eyes, brows and mouth is from the first frame's, summed over the three regions.
 
     Returns
     -------

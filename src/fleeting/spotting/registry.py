@@ -59,7 +59,7 @@ class SpotterInfo:
     summary : str
         One line.
     paper : str
-        Where it comes from.
+        The publication that it comes from.
     options : dict of str to object
         Its options with their defaults.
     source : str or None
@@ -107,7 +107,7 @@ def register_spotter(name: str, *, paper: str) -> Callable[[S], S]:
     Parameters
     ----------
     name : str
-        How :func:`find_apex` calls it.
+        Its name for :func:`find_apex`.
     paper : str
         The source.
 
@@ -155,7 +155,7 @@ def register_interval_spotter(name: str, *, paper: str) -> Callable[[I], I]:
     Parameters
     ----------
     name : str
-        How :func:`find_interval_spotter` calls it.
+        Its name for :func:`find_interval_spotter`.
     paper : str
         The source.
 
@@ -235,7 +235,7 @@ def find_apex(
     method : str, optional
         One of :func:`list_spotters`.
     fps : float or None, optional
-        Frames a second, by which smoothing is set; ``None`` if unknown.
+        Frames per second, by which smoothing is set; ``None`` if unknown.
     options : object
         The method's own, see ``spotter_info(method).options``.
 

@@ -1,4 +1,4 @@
-"""What works on a stream can be stopped, and go on in another process as if it had not been."""
+"""Parts that work on a stream, can be stopped, and go on in another process as if they had not been."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Resumable:
         Parameters
         ----------
         state : dict
-            Of :meth:`state`.
+            Result of :meth:`state`.
 
         Raises
         ------
