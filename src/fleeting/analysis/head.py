@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from fleeting.experiments import machine, versions
 from fleeting.faces.detector import LANDMARKS_LICENCE
-from fleeting.records.analysis import AnalysisCounts, AnalysisHead, AnalysisSettings, AnalysisSource, FollowedFace
+from fleeting.records.analysis import (
+    AnalysisCounts,
+    AnalysisHead,
+    AnalysisSettings,
+    AnalysisSource,
+    FollowedFace,
+    LearnedPart,
+)
 
 if TYPE_CHECKING:
     from fleeting.analysis.events import AnalyzedEvent
@@ -115,11 +122,11 @@ class HeadWriter:
             machine=self._machine,
         )
 
-    def _weights(self) -> dict[str, Any]:
+    def _weights(self) -> dict[str, LearnedPart]:
         return {
-            "recogniser": self.recogniser.describe(),
-            "spotter": {"name": self.spotter},
-            "landmarks": {"name": "dlib 68 points", "trained_on": "iBUG 300-W", "limits": [LANDMARKS_LICENCE]},
+            "recogniser": LearnedPart(**self.recogniser.describe()),
+            "spotter": LearnedPart(name=self.spotter),
+            "landmarks": LearnedPart(name="dlib 68 points", trained_on="iBUG 300-W", limits=(LANDMARKS_LICENCE,)),
         }
 
     def _warnings(

@@ -133,7 +133,12 @@ class Recogniser:
     def describe(self) -> dict[str, Any]:
         """Give what ``analysis.json`` says of the weights, their limits among it."""
         if self.packaged:
-            return about_weights()["recogniser"] | {"recipe": self.recipe.name, "n_models": 1, "trained_fps": None}
+            return about_weights()["recogniser"] | {
+                "recipe": self.recipe.name,
+                "n_models": 1,
+                "trained_fps": None,
+                "synthetic": self.synthetic,
+            }
         first = self.models[0]
         facts = first.config.facts
         limits = []
@@ -154,6 +159,7 @@ class Recogniser:
             "n_models": len(self.models),
             "trained_fps": facts.fps,
             "limits": limits,
+            "synthetic": self.synthetic,
         }
 
     def other_rate(self, fps: float) -> bool:

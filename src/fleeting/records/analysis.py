@@ -21,6 +21,7 @@ __all__ = [
     "AnalysisSource",
     "EventRow",
     "FollowedFace",
+    "LearnedPart",
     "frame_columns",
     "read_events",
     "write_event_rows",
@@ -79,6 +80,35 @@ class AnalysisSource(Record):
     reader: str = ""
 
 
+class LearnedPart(Record):
+    """A part that was trained: the recogniser, the spotter, the landmarks. Further facts are kept as they are.
+
+    Attributes
+    ----------
+    trained_on : str
+        Its training data, in words.
+    limits : tuple of str
+        Sentences on what it cannot do.
+    synthetic : bool or None
+        If True, it was trained on computed faces; ``None`` in records of before this was said.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = "unnamed"
+    sha256: str | None = None
+    trained_on: str = ""
+    limits: tuple[str, ...] = ()
+    synthetic: bool | None = None
+
+    @property
+    def of_computed_faces(self) -> bool:
+        """Tell whether it was trained on computed faces; records of before this was a field say it in words."""
+        if self.synthetic is not None:
+            return self.synthetic
+        return "synthetic" in " ".join([self.trained_on, *self.limits]).lower()
+
+
 class FollowedFace(Record):
     """A face that was told apart, and the number of frames that showed it."""
 
@@ -107,8 +137,8 @@ class AnalysisHead(Record):
         Frames that were analyzed, and the last of them.
     up_to_s : float
         Its time in seconds.
-    weights : dict
-        Name, training and limits of each part that learned: ``recogniser``, ``spotter``, ``landmarks``.
+    weights : dict of str to LearnedPart
+        The parts that were trained: ``recogniser``, ``spotter``, ``landmarks``.
     seconds : float
         Seconds that the analysis took, over all its runs.
     """
@@ -124,7 +154,7 @@ class AnalysisHead(Record):
     up_to_s: float = 0.0
     source: AnalysisSource = Field(default_factory=AnalysisSource)
     settings: AnalysisSettings = Field(default_factory=AnalysisSettings)
-    weights: dict[str, Any] = Field(default_factory=dict)
+    weights: dict[str, LearnedPart] = Field(default_factory=dict)
     faces: tuple[FollowedFace, ...] = ()
     counts: AnalysisCounts = Field(default_factory=AnalysisCounts)
     warnings: tuple[str, ...] = ()
@@ -137,6 +167,11 @@ class AnalysisHead(Record):
     def complete(self) -> bool:
         """Tell whether the whole recording was analyzed."""
         return self.status == "complete"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the head as JSON-ready dictionaries; of a part that was trained only what is said of it."""
+        parts = {role: part.model_dump(mode="json", exclude_unset=True) for role, part in self.weights.items()}
+        return {**super().to_json(), "weights": parts}
 
     def __getitem__(self, name: str) -> Any:
         """Give a field by its name, as when a head was a dictionary."""

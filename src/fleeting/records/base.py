@@ -203,6 +203,42 @@ class Record(BaseModel):
             raise RecordError(path, "is nested too deeply; expected a record of ours", cls.remedy) from exc
 
     @classmethod
+    def salvage(cls, value: Any, path: str | os.PathLike[str]) -> tuple[Self, list[str]]:
+        """Check a value, and leave out those of its fields that are damaged but have a default.
+
+        Parameters
+        ----------
+        value : object
+            The value that JSON gave.
+        path : str or os.PathLike
+            The file that it comes from, for the messages.
+
+        Returns
+        -------
+        tuple of (Record, list of str)
+            The record, and a sentence about each field that was left out.
+
+        Raises
+        ------
+        RecordError
+            If a field is damaged that the record cannot do without.
+        """
+        problems: list[str] = []
+        while True:
+            try:
+                return cls.parse(value, path), problems
+            except RecordError as exc:
+                cause = exc.__cause__
+                if not isinstance(cause, ValidationError) or not isinstance(value, dict):
+                    raise
+                damaged = {str(error["loc"][0]) for error in cause.errors() if error["loc"]}
+                damaged = {name for name in damaged if name in value and not cls.model_fields[name].is_required()}
+                if not damaged:
+                    raise
+                problems.append(f"{Path(path).name}: {explain_invalid(cause)}; this was left out.")
+                value = {name: item for name, item in value.items() if name not in damaged}
+
+    @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
         """Read the record that a file holds.
 

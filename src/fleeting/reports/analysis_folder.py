@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleeting.reports.reading import FolderReader, as_dict, as_int, as_number, read_head
+from fleeting.records import RecordError
+from fleeting.records import analysis as records
+from fleeting.records.analysis import AnalysisHead, AnalysisSource
+from fleeting.reports.reading import FolderReader, as_number, read_head
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +27,7 @@ __all__ = ["PICTURES", "AnalysisData", "Course", "EventRow", "is_analysis", "rea
 
 #: The strips of an event: what their files' names end in.
 PICTURES = ("", "_magnified", "_explain")
-_PROBABILITY = "p_"
+HEAD = "analysis.json"
 
 
 @dataclass(frozen=True)
@@ -80,27 +83,27 @@ class AnalysisData:
     """The content of the folder of an analyzed recording, in plain values."""
 
     path: Path
-    head: dict[str, Any]
+    head: AnalysisHead
     events: list[EventRow]
     courses: list[Course]
     problems: list[str] = field(default_factory=list)
 
     @property
-    def source(self) -> dict[str, Any]:
+    def source(self) -> AnalysisSource:
         """Facts about the recording."""
-        return as_dict(self.head.get("source"))
+        return self.head.source
 
     @property
     def partial(self) -> bool:
         """Tell whether the analysis was stopped before the end of the recording."""
-        return self.head.get("status") != "complete"
+        return not self.head.complete
 
     @property
     def duration(self) -> float:
         """Seconds of the recording, or as many as are known of; NaN if there are none."""
-        stated = as_number(self.source.get("duration_s"))
+        stated = as_number(self.source.duration_s)
         if not stated > 0:
-            stated = as_number(self.source.get("n_frames")) / (as_number(self.source.get("fps")) or math.nan)
+            stated = as_number(self.source.n_frames) / (self.source.fps or math.nan)
         ends = [course.time[-1] for course in self.courses if len(course.time)]
         ends += [event.offset_s for event in self.events]
         known = [end for end in (stated, *ends) if math.isfinite(end) and end > 0]
@@ -131,8 +134,7 @@ def read_analysis(folder: str | os.PathLike[str]) -> AnalysisData:
         If there is no ``analysis.json``, or it is damaged or of another format.
     """
     path = Path(folder)
-    head = read_head(path, "analysis.json")
-    problems: list[str] = []
+    head, problems = AnalysisHead.salvage(read_head(path, HEAD), path / HEAD)
     rows = FolderReader(path, problems).table("events.csv", ["event", "onset_s", "apex_s", "offset_s"])
     events = [event for event in map(_event, rows) if event is not None]
     if len(events) < len(rows):
@@ -146,29 +148,26 @@ def read_analysis(folder: str | os.PathLike[str]) -> AnalysisData:
 
 
 def _event(row: dict[str, str]) -> EventRow | None:
-    number = as_int(row["event"])
-    times = [as_number(row[name]) for name in ("onset_s", "apex_s", "offset_s")]
-    if number is None or not all(map(math.isfinite, times)):
+    try:
+        found = records.EventRow.parse({name: cell.strip() for name, cell in row.items() if cell.strip()}, "events.csv")
+    except RecordError:
         return None
-    found = {name[len(_PROBABILITY) :]: as_number(row[name]) for name in row if name.startswith(_PROBABILITY)}
-    text = {name: (row.get(name) or "").strip() for name in ("face_id", "kind", "region", "action_units", "emotion")}
-    onset, apex, offset = (as_int(row.get(name)) for name in ("onset", "apex", "offset"))
     return EventRow(
-        number,
-        text["face_id"] or "0",
-        text["kind"] or "unnamed",
-        onset,
-        apex,
-        offset,
-        times[0],
-        times[1],
-        times[2],
-        as_number(row.get("confidence")),
-        as_number(row.get("strength_px")),
-        text["region"],
-        text["action_units"],
-        text["emotion"],
-        {name: value for name, value in found.items() if math.isfinite(value)},
+        found.event,
+        str(found.face_id),
+        found.kind or "unnamed",
+        found.onset,
+        found.apex,
+        found.offset,
+        found.onset_s,
+        found.apex_s,
+        found.offset_s,
+        as_number(found.confidence),
+        as_number(found.strength_px),
+        found.region,
+        found.action_units,
+        found.emotion,
+        found.probabilities,
     )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fleeting.records.analysis import LearnedPart
 from fleeting.reports import wording
 from fleeting.reports.analysis_folder import PICTURES, AnalysisData, EventRow
 from fleeting.reports.analysis_timeline import MOST_FACES, clock, overview, timeline_data, timeline_rows
-from fleeting.reports.reading import as_dict, as_int, as_list, as_number
+from fleeting.reports.reading import as_number
 
 __all__ = ["analysis_context"]
 
@@ -45,7 +46,7 @@ def analysis_context(found: AnalysisData) -> dict[str, Any]:
     faces = {event.face for event in found.events} | {course.face for course in found.courses}
     return {
         "name": _name(found),
-        "created": wording.moment(found.head.get("created")),
+        "created": wording.moment(found.head.created),
         "partial": found.partial,
         "lede": _lede(found, duration, len(faces)),
         "banners": _banners(found, problems),
@@ -63,18 +64,17 @@ def analysis_context(found: AnalysisData) -> dict[str, Any]:
         "more_rows": max(0, len(found.events) - MOST_ROWS),
         "several": len(faces) > 1,
         "recognised": any(event.emotion for event in found.events),
-        "weights": _weights(found.head.get("weights")),
-        "source": found.source,
-        "settings": as_dict(found.head.get("settings")),
-        "versions": as_dict(found.head.get("versions")),
-        "machine": as_dict(found.head.get("machine")),
+        "weights": _weights(found.head.weights),
+        "source": found.source.model_dump(exclude_unset=True),
+        "settings": found.head.settings.model_dump(exclude_unset=True),
+        "versions": found.head.versions,
+        "machine": found.head.machine,
         "video": (found.path / "annotated.mp4").is_file(),
     }
 
 
 def _name(found: AnalysisData) -> str:
-    stated = str(found.source.get("name") or found.source.get("path") or "")
-    return stated.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or found.path.resolve().name
+    return found.source.name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or found.path.resolve().name
 
 
 def _of_kind(events: Sequence[EventRow], kind: str) -> int:
@@ -104,7 +104,7 @@ def _banners(found: AnalysisData, problems: list[str]) -> list[dict[str, Any]]:
         reached = f" The results reach to {clock(max(ends))}." if ends else ""
         text = f"The analysis did not come to the end of the recording.{reached} Run the same with --resume to go on."
         banners.append({"kind": "alert", "title": "A partial result", "text": [text]})
-    told = [str(item) for item in as_list(found.head.get("warnings")) if item]
+    told = [sentence for sentence in found.head.warnings if sentence]
     if told:
         banners.append({"kind": "caution", "title": "To be borne in mind", "text": told})
     if problems:
@@ -127,12 +127,11 @@ def _means(found: AnalysisData) -> list[str]:
             "tell how sure it is among the words that it knows; they have not been calibrated on real faces, and it has to "
             "choose one even if none fits."
         )
-    weights = _weights(found.head.get("weights"))
-    if any("synthetic" in " ".join([one["trained_on"], *one["limits"]]).lower() for one in weights):
+    if any(part.of_computed_faces for part in found.head.weights.values()):
         said.append(
             "The weights were trained on computed faces only. How well they do on real ones has not been measured."
         )
-    fps = as_number(found.source.get("fps"))
+    fps = as_number(found.source.fps)
     if fps < _SLOW:
         frames = max(1, round(0.2 * fps))
         said.append(
@@ -143,20 +142,18 @@ def _means(found: AnalysisData) -> list[str]:
 
 
 def _figures(found: AnalysisData, duration: float) -> list[dict[str, str]]:
-    counts = as_dict(found.head.get("counts"))
-    source = found.source
+    counts, source = found.head.counts, found.source
     figures = [{"name": "Micro-expressions", "value": f"{_of_kind(found.events, 'micro'):,}", "note": "up to 0.5 s"}]
     macro = _of_kind(found.events, "macro")
     figures.append({"name": "Longer expressions", "value": f"{macro:,}", "note": "above 0.5 s"})
-    fps = as_number(source.get("fps"))
-    size = "\u00a0×\u00a0".join(str(source[key]) for key in ("width", "height") if source.get(key))
+    fps = as_number(source.fps)
+    size = "\u00a0×\u00a0".join(str(side) for side in (source.width, source.height) if side)
     rate = f"{fps:.4g} frames per second" if math.isfinite(fps) else "frame rate unknown"
     figures.append({"name": "Recording", "value": clock(duration, 0), "note": rate + f", {size}" * bool(size)})
     frames = sum(len(course.time) for course in found.courses)
     seen = sum(sum(course.seen) for course in found.courses)
-    total, with_face = as_int(counts.get("frames")), as_int(counts.get("frames_with_face"))
-    if total and with_face is not None:
-        frames, seen = total, with_face
+    if counts.frames and "frames_with_face" in counts.model_fields_set:
+        frames, seen = counts.frames, counts.frames_with_face
     if frames:
         figures.append(
             {
@@ -168,28 +165,17 @@ def _figures(found: AnalysisData, duration: float) -> list[dict[str, str]]:
     return figures
 
 
-def _weights(stated: Any) -> list[dict[str, Any]]:
-    """The networks that were used, however they are listed."""
-    if isinstance(stated, dict):
-        items = [(str(role), item) for role, item in stated.items()]
-    else:
-        items = [(str(as_dict(item).get("role") or ""), item) for item in as_list(stated)]
-    found = []
-    for role, item in items:
-        if item is None:
-            continue
-        fields = item if isinstance(item, dict) else {"name": str(item)}
-        limits = fields.get("limits")
-        found.append(
-            {
-                "role": role.replace("_", " "),
-                "name": str(fields.get("name") or "unnamed"),
-                "trained_on": str(fields.get("trained_on") or ""),
-                "limits": [str(one) for one in (limits if isinstance(limits, list) else [limits] if limits else [])],
-                "sha256": str(fields.get("sha256") or "")[:12],
-            }
-        )
-    return found
+def _weights(parts: Mapping[str, LearnedPart]) -> list[dict[str, Any]]:
+    return [
+        {
+            "role": role.replace("_", " "),
+            "name": part.name,
+            "trained_on": part.trained_on,
+            "limits": list(part.limits),
+            "sha256": (part.sha256 or "")[:12],
+        }
+        for role, part in parts.items()
+    ]
 
 
 def _cards(found: AnalysisData, problems: list[str]) -> list[dict[str, Any]]:
