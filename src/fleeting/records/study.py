@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from fleeting.records.base import Record, RecordError
-from fleeting.records.open import WasDict
 from fleeting.records.kinds import Count
+from fleeting.records.open import WasDict
 from fleeting.records.study_format1 import from_format_1
 
 __all__ = [
