@@ -55,6 +55,9 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
+            # A machine that loses power now must not leave the name with an empty file behind it.
+            file.flush()
+            os.fsync(file.fileno())
         # mkstemp makes private files; ours follow the user's umask like any other.
         umask = os.umask(0)
         os.umask(umask)

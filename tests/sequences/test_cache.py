@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -11,7 +10,8 @@ import pytest
 from pydantic import Field
 
 from fleeting.clips import ArrayFrames, Clip, FrameFolder, FrameSlice
-from fleeting.errors import FleetingError
+from fleeting.errors import FleetingError, UsageError
+from fleeting.records import CachedSequence, CacheManifest
 from fleeting.sequences import BuiltSequence, Recipe, SequenceCache, Talluri2022, film_strip, prepare
 
 RECIPE = Talluri2022(frames=4, height=64, width=64)
@@ -74,8 +74,9 @@ def test_files_are_read_once_for_all_recipes_until_they_change(portrait, write_f
     first.write_bytes(content)
     os.utime(first, ns=(10**18, 10**18))
     assert caches[0].key(clip) != keys[0]
-    for kept in (tmp_path / "cache" / "digests").iterdir():
-        kept.write_bytes(b"\xff torn")
+    sidecars = list((tmp_path / "cache" / "digests").iterdir())
+    for kept, damage in zip(sidecars, [b"\xff torn", b"0" * 32, sidecars[0].read_bytes()] * 9):
+        kept.write_bytes(damage)
     assert caches[0].key(clip) == SequenceCache(RECIPE, tmp_path / "other").key(clip)
 
 
@@ -115,24 +116,82 @@ def test_a_frame_that_vanished_skips_the_clip_not_the_job(clips, tmp_path, write
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "no info", "bad info"])
-def test_a_damaged_entry_is_made_again(clips, tmp_path, damage):
+def _changed_pixel(path, info):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def _changed_fact(path, info):
+    info.write_text(info.read_text().replace('"apex": 3', '"apex": 2'))
+
+
+def _no_face_any_more(path, info):
+    CachedSequence(status="skipped", reason="no face").write(info)
+
+
+DAMAGES = {
+    "a changed pixel": _changed_pixel,
+    "cut": lambda path, info: path.write_bytes(path.read_bytes()[:-1000]),
+    "empty": lambda path, info: path.write_bytes(b""),
+    "a header without end": lambda path, info: path.write_bytes(path.read_bytes()[:8] + b"\xff\xff{'descr': ((((("),
+    "a pipe": lambda path, info: (path.unlink(), os.mkfifo(path)),
+    "info cut": lambda path, info: info.write_text('{"status": "o'),
+    "info nested deeply": lambda path, info: info.write_text("[" * 100_000),
+    "info of another form": lambda path, info: info.write_text('{"status": "skipped"}'),
+    "info that is a list": lambda path, info: info.write_text("[1]"),
+    "another apex": _changed_fact,
+}
+QUIET = {
+    "no info": lambda path, info: info.unlink(),
+    "no sequence": lambda path, info: path.unlink(),
+    "an entry of an earlier version": lambda path, info: CachedSequence(
+        status="ok", clip="d/s0/c", bytes=path.stat().st_size
+    ).write(info),
+    "a skipped one of an earlier version": _no_face_any_more,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_entry_is_made_again_and_named(clips, tmp_path, damage):
     first = prepare(clips[:1], RECIPE, root=tmp_path)
     before = first.array()
-    path, info = first.paths()[0], first.paths()[0].with_suffix(".json")
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:-1000])
-    elif damage == "empty":
-        path.write_bytes(b"")
-    elif damage == "no info":
-        info.unlink()
-    else:
-        info.write_text('{"status": "o')
+    path = first.paths()[0]
+    del first
+    DAMAGES[damage](path, path.with_suffix(".json"))
+    with pytest.warns(UserWarning, match=r"1 damaged sequence was found in the cache and made again \(d/s0/c: "):
+        again = prepare(clips[:1], RECIPE, root=tmp_path)
+    assert np.array_equal(again.array(), before)
+    assert again.infos[0]["apex"] == 3
+
+
+@pytest.mark.parametrize("damage", QUIET)
+def test_what_is_lost_or_of_an_earlier_version_is_made_without_a_word(clips, tmp_path, damage, recwarn):
+    first = prepare(clips[:1], RECIPE, root=tmp_path)
+    before = first.array()
+    path = first.paths()[0]
+    content = path.read_bytes()
+    QUIET[damage](path, path.with_suffix(".json"))
     assert np.array_equal(prepare(clips[:1], RECIPE, root=tmp_path).array(), before)
+    assert path.read_bytes() == content and CachedSequence.read(path.with_suffix(".json")).digest
+    assert not [warning for warning in recwarn if "damaged" in str(warning.message)]
 
 
-def test_loading_a_foreign_array_is_a_clear_error(clips, tmp_path):
+def test_a_recipe_that_says_nonsense_is_named(clips, tmp_path, monkeypatch):
+    made = RECIPE.build(clips[0])
+    monkeypatch.setattr(Talluri2022, "build", lambda *_: BuiltSequence(made.frames, {"apex": "late"}))
+    with pytest.raises(UsageError, match="recipe talluri2022: its info is wrong: apex"):
+        prepare(clips[:1], RECIPE, root=tmp_path)
+
+
+def test_loading_a_damaged_or_foreign_array_is_a_clear_error(clips, tmp_path):
     found = prepare(clips[:1], RECIPE, root=tmp_path)
+    path = found.paths()[0]
+    for damage in ("a header without end", "empty", "a pipe"):
+        DAMAGES[damage](path, path.with_suffix(".json"))
+        with pytest.raises(FleetingError, match="a damaged sequence"):
+            found[0]
+    path.unlink()
     np.save(found.paths()[0], np.zeros(3))
     with pytest.raises(FleetingError, match="expected uint8"):
         found[0]
@@ -140,10 +199,10 @@ def test_loading_a_foreign_array_is_a_clear_error(clips, tmp_path):
 
 def test_the_manifest_lists_recipe_and_clips(clips, tmp_path):
     found = prepare(clips, RECIPE, root=tmp_path)
-    manifest = json.loads((found.cache.folder / "manifest.json").read_text())
-    assert manifest["recipe"]["frames"] == 4
-    assert {row["clip"] for row in manifest["clips"].values()} == {"d/s0/c", "d/s1/c", "d/s2/c"}
-    assert set(manifest["clips"]) == set(found.keys)
+    manifest = CacheManifest.read(found.cache.folder / "manifest.json")
+    assert manifest.recipe["frames"] == 4
+    assert {entry.clip for entry in manifest.clips.values()} == {"d/s0/c", "d/s1/c", "d/s2/c"}
+    assert set(manifest.clips) == set(found.keys)
 
 
 def test_a_read_only_store_says_so(clips, read_only):
@@ -222,7 +281,7 @@ def test_film_strips_show_frames_and_change(clips, tmp_path):
 
 
 class Row(Recipe):
-    """A recipe of 9000 numbers a clip: limits, channels and type of its own."""
+    """A recipe of 9000 numbers per clip: limits, channels and type of its own."""
 
     name: str = "row"
     frames: int = Field(default=1, ge=1, le=1)
