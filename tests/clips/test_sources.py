@@ -1,5 +1,6 @@
 import copy
 import operator
+import os
 import shutil
 
 import cv2
@@ -8,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleeting.clips import ArrayFrames, FrameFolder, FrameSlice, VideoFile, open_clip, read_each, sources
-from fleeting.clips.sources import read_image
+from fleeting.clips import ArrayFrames, FrameFolder, FrameSlice, VideoFile, frame_folder, open_clip, read_each
+from fleeting.clips.frame_folder import read_image
 from fleeting.errors import ClipReadError, EmptyClipError, FrameReadError, NotAClipError, UsageError
 
 
@@ -119,7 +120,7 @@ def test_a_folder_reads_only_what_is_asked_for(write_frames, monkeypatch):
 
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
 def threads(request, monkeypatch):
-    monkeypatch.setattr(sources, "_decoding_threads", lambda: request.param)
+    monkeypatch.setattr(frame_folder, "decoding_threads", lambda: request.param)
     return request.param
 
 
@@ -145,7 +146,9 @@ def test_frames_decoded_ahead_come_in_order_and_errors_in_their_place(write_fram
 def test_only_what_is_needed_is_decoded_and_not_far_ahead(write_frames, monkeypatch, threads):
     source = FrameFolder(write_frames(_numbered(25)))
     read = []
-    monkeypatch.setattr(sources, "read_image", lambda path: read.append(path.name) or np.zeros((2, 2, 3), np.uint8))
+    monkeypatch.setattr(
+        frame_folder, "read_image", lambda path: read.append(path.name) or np.zeros((2, 2, 3), np.uint8)
+    )
     reading = read_each(source, range(0, 25, 2))
     assert not read
     next(reading)
@@ -158,8 +161,8 @@ def test_only_what_is_needed_is_decoded_and_not_far_ahead(write_frames, monkeypa
 def test_worker_processes_decode_in_one_thread():
     from fleeting.parallel import map_jobs
 
-    assert sources._decoding_threads() >= 1
-    here = [sources._decoding_threads] * 2
+    assert frame_folder.decoding_threads() >= 1
+    here = [frame_folder.decoding_threads] * 2
     assert [found for _, found in map_jobs(operator.call, here, jobs=2)] == [1, 1]
 
 
@@ -276,3 +279,82 @@ def test_open_clip_takes_either(write_frames, tmp_path):
     assert (folder.fps, folder.emotion, len(folder)) == (120, None, 3)
     film = open_clip(_write_video(tmp_path / "a.avi", _numbered(5, 32, 32)))
     assert (film.fps, len(film), film.name) == (25.0, 5, "a")
+
+
+def test_numbers_beyond_64_bits_and_links_to_themselves(write_frames):
+    folder = write_frames(_numbered(3))
+    (folder / "img_99999999999999999999.png").write_bytes((folder / "img_00001.png").read_bytes())
+    (folder / "img_00009.png").symlink_to("img_00009.png")
+    os.mkfifo(folder / "img_00010.png")
+    source = FrameFolder(folder)
+    assert [len(name) for name in source.names] == [13, 13, 13, 28]
+    assert source.numbers.dtype == np.int64 and source.gaps[0][0] == 4
+    assert source.index_of(3) == 2 and source[3].shape == (12, 16, 3)
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("inf"), float("nan"), 1e300, 1e-300])
+def test_rates_that_no_camera_has(write_frames, fps):
+    folder = write_frames(_numbered(1))
+    with pytest.raises(UsageError, match="frames per second"):
+        FrameFolder(folder, fps=fps)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b"])
+def test_names_that_no_file_has(tmp_path, name):
+    for opened in (FrameFolder, VideoFile, open_clip):
+        with pytest.raises(NotAClipError, match="cannot be looked at"):
+            opened(tmp_path / name)
+
+
+def test_a_pipe_is_no_clip_and_no_frame(write_frames, tmp_path):
+    os.mkfifo(tmp_path / "film.mp4")
+    with pytest.raises(NotAClipError, match="a pipe"):
+        open_clip(tmp_path / "film.mp4")
+    folder = write_frames(_numbered(2))
+    source = FrameFolder(folder)
+    (folder / source.names[1]).unlink()
+    os.mkfifo(folder / source.names[1])
+    with pytest.raises(FrameReadError, match="a pipe"):
+        source[1]
+    with pytest.raises(FrameReadError, match="a pipe"):
+        source.digest()
+
+
+def test_a_folder_that_may_not_be_listed(write_frames, monkeypatch):
+    folder = write_frames(_numbered(1))
+    whole = os.scandir
+
+    def refuse(path):
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(NotAClipError, match=r"cannot be listed \(Permission denied"):
+        FrameFolder(folder)
+
+
+def test_a_video_that_promises_more_frames_than_bytes_is_counted(tmp_path, monkeypatch):
+    path = _write_video(tmp_path / "v.avi", _numbered(6, 32, 32))
+    whole = cv2.VideoCapture
+
+    class Boastful:
+        def __init__(self, *args):
+            self.capture = whole(*args)
+
+        def __getattr__(self, name):
+            return getattr(self.capture, name)
+
+        def get(self, fact):
+            return 1e12 if fact == cv2.CAP_PROP_FRAME_COUNT else float("nan")
+
+    monkeypatch.setattr(cv2, "VideoCapture", Boastful)
+    video = VideoFile(path)
+    assert (len(video), video.fps) == (6, None)
+
+
+def test_old_places_of_names_still_work():
+    from fleeting.clips import sources
+
+    with pytest.warns(FutureWarning, match=r"fleeting\.clips\.read_each"):
+        assert sources.read_each is read_each

@@ -579,8 +579,7 @@ EXAMPLES: dict[str, Example] = {
 
 
 def _read_frames(folder: Path) -> None:
-    from fleeting.clips import open_clip
-    from fleeting.clips.sources import read_each
+    from fleeting.clips import open_clip, read_each
 
     clip = open_clip(folder, fps=30.0)
     for _frame in read_each(clip.frames, range(len(clip))):

@@ -54,7 +54,7 @@ def test_files_are_read_once_for_all_recipes_until_they_change(portrait, write_f
     folder = write_frames([portrait[:40, :40]] * 2)
     for path in folder.iterdir():
         os.utime(path, ns=(10**18, 10**18))
-    monkeypatch.setattr("fleeting.clips.sources._SETTLED_NS", 0)
+    monkeypatch.setattr("fleeting.clips.frames.SETTLED_NS", 0)
     read = []
     whole = FrameFolder.digest
     monkeypatch.setattr(FrameFolder, "digest", lambda self: read.append(1) or whole(self))

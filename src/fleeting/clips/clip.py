@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleeting.clips.frames import check_rate
 from fleeting.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fleeting.clips.sources import FrameSource
+    from fleeting.clips.frames import FrameSource
+
+# More than any recording has; a larger index is a slip, and would not fit where indexes are kept.
+MOST_FRAMES = 10**9
 
 TABLE_COLUMNS = (
     "dataset",
@@ -36,9 +40,9 @@ class Clip:
     dataset, subject, name : str
         Identify the clip; a subject is only unique within its data set.
     frames : FrameSource
-        Where the frames come from; they are read when asked for.
+        Source of the frames; they are read when asked for.
     fps : float or None, optional
-        Frames a second, or ``None`` if nobody knows.
+        Frames per second, or ``None`` if nobody knows.
     emotion : str or None, optional
         The label, in the vocabulary of the data set or of a label scheme.
     action_units : str, optional
@@ -50,7 +54,8 @@ class Clip:
     Raises
     ------
     UsageError
-        If ``subject`` or ``name`` is empty, an index is negative, or ``fps`` is not positive.
+        If ``subject`` or ``name`` is empty, an index is negative or beyond every recording, or ``fps`` is not a
+        number that a camera can have.
     """
 
     dataset: str
@@ -67,11 +72,10 @@ class Clip:
     def __post_init__(self) -> None:
         if not self.subject or not self.name:
             raise UsageError(f"a clip needs a subject and a name; found {self.subject!r} and {self.name!r}")
-        if self.fps is not None and not self.fps > 0:
-            raise UsageError(f"{self.key}: frames per second must be positive, found {self.fps}")
+        check_rate(self.fps, self.key)
         for what in ("onset", "apex", "offset"):
             value = getattr(self, what)
-            if value is not None and value < 0:
+            if value is not None and not 0 <= value <= MOST_FRAMES:
                 raise UsageError(f"{self.key}: {what} is a 0-based frame index, found {value}")
 
     @property
@@ -84,7 +88,7 @@ class Clip:
 
 
 def clips_table(clips: Iterable[Clip]) -> pd.DataFrame:
-    """A frame with one row per clip, in the order given; protocols and reports work on it, never on pixels.
+    """Make a table with one row per clip, in the order given; protocols and reports work on it, never on pixels.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleeting.clips.sources import _Frames, _position, file_stamp
+from fleeting.clips.frames import IndexedFrames, file_stamp, is_file, is_folder, position, read_content
 from fleeting.errors import FrameReadError, NotAClipError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KINDS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with transparency", 6: "RGB with transparency"}
 
 
-class FlowImage(_Frames):
+class FlowImage(IndexedFrames):
     """One RGB image whose channels are flow to the right (R), flow downwards (G) and optical strain (B).
 
     It stands for a whole clip, from onset to apex; there are no frames of a face to be had from it. Recipes that take
@@ -33,7 +33,7 @@ class FlowImage(_Frames):
     Parameters
     ----------
     path : str or os.PathLike
-        A PNG of 8 bits a channel, of any size.
+        A PNG of 8 bits per channel, of any size.
 
     Raises
     ------
@@ -45,8 +45,8 @@ class FlowImage(_Frames):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
-            found = "a folder" if self.path.is_dir() else "no such file"
+        if not is_file(self.path):
+            found = "a folder" if is_folder(self.path) else "no such file"
             raise NotAClipError(f"{self.path}: {found}; expected a flow image (PNG)", self.path)
         self._size = _checked(self._bytes(), self.path)
 
@@ -67,7 +67,7 @@ class FlowImage(_Frames):
         return self._size
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """The image, ``uint8`` ``(H, W, 3)``: u, v, strain.
+        """Decode the image, ``uint8`` ``(H, W, 3)``: u, v, strain.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class FlowImage(_Frames):
         """
         import cv2
 
-        _position(index, 1, self.path)
+        position(index, 1, self.path)
         content = self._bytes()
         _checked(content, self.path)
         try:
@@ -89,17 +89,14 @@ class FlowImage(_Frames):
         return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
     def _bytes(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as exc:
-            raise FrameReadError(f"{self.path}: cannot be read ({exc.strerror or exc})", self.path) from exc
+        return read_content(self.path, "")
 
     def stamp(self) -> str | None:
-        """See :func:`fleeting.clips.sources.file_stamp`."""
+        """Stamp its file; see :func:`fleeting.clips.frames.file_stamp`."""
         return file_stamp([self.path])
 
     def digest(self) -> str:
-        """BLAKE2 hash over the file's bytes, told apart from that of a frame of a face."""
+        """Compute the BLAKE2 hash over the file's bytes, told apart from that of a frame of a face."""
         state = hashlib.blake2b(b"flow", digest_size=16)
         state.update(self._bytes())
         return state.hexdigest()
@@ -128,7 +125,7 @@ def _checked(content: bytes, path: Path) -> tuple[int, int]:
     width, height, depth, kind = struct.unpack(">IIBB", header[:10])
     if kind not in (2, 3) or (kind == 2 and depth != 8):
         raise FrameReadError(
-            f"{path}: {_KINDS.get(kind, 'unknown')}, {depth} bits a channel; expected RGB of 8 bits (u, v, strain)",
+            f"{path}: {_KINDS.get(kind, 'unknown')}, {depth} bits per channel; expected RGB of 8 bits (u, v, strain)",
             path,
         )
     return int(width), int(height)

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleeting.clips.clip import MOST_FRAMES
+from fleeting.clips.frames import check_rate
 from fleeting.errors import UsageError, unknown_choice
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fleeting.clips.sources import FrameSource
+    from fleeting.clips.frames import FrameSource
 
 __all__ = ["KINDS", "LONGEST_MICRO", "Event", "Recording", "events_table", "kind_of"]
 
@@ -34,7 +36,7 @@ EVENT_COLUMNS = (
 
 
 def kind_of(onset: int, offset: int, fps: float) -> str:
-    """``micro`` if no more than half a second passes from onset to offset, else ``macro``.
+    """Name the kind of an expression: ``micro`` if it lasts no more than half a second, else ``macro``.
 
     >>> kind_of(0, 100, fps=200.0), kind_of(0, 101, fps=200.0)
     ('micro', 'macro')
@@ -75,7 +77,7 @@ class Event:
         if self.kind not in KINDS:
             raise unknown_choice("kind of expression", self.kind, KINDS)
         known = [frame for frame in (self.onset, self.apex, self.offset) if frame is not None]
-        if not known or known[0] < 0 or known != sorted(known):
+        if not known or known[0] < 0 or known != sorted(known) or known[-1] > MOST_FRAMES:
             raise UsageError(
                 "an event needs 0 <= onset <= apex <= offset (0-based frames, at least one known); found "
                 f"{self.onset}, {self.apex}, {self.offset}"
@@ -97,16 +99,16 @@ class Recording:
     dataset, subject, name : str
         Identify the recording.
     frames : FrameSource
-        Where the frames come from; they are read when asked for.
+        Source of the frames; they are read when asked for.
     fps : float
-        Frames a second.
+        Frames per second.
     events : sequence, optional
         Annotated expressions in order of time; they may overlap.
 
     Raises
     ------
     UsageError
-        If ``subject`` or ``name`` is empty, or ``fps`` is not positive.
+        If ``subject`` or ``name`` is empty, or ``fps`` is not a number that a camera can have.
     """
 
     dataset: str
@@ -119,8 +121,7 @@ class Recording:
     def __post_init__(self) -> None:
         if not self.subject or not self.name:
             raise UsageError(f"a recording needs a subject and a name; found {self.subject!r} and {self.name!r}")
-        if not self.fps > 0:
-            raise UsageError(f"{self.key}: frames per second must be positive, found {self.fps}")
+        check_rate(self.fps, self.key)
 
     @property
     def key(self) -> str:
@@ -129,7 +130,7 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Length in seconds."""
         return len(self.frames) / self.fps
 
     def __len__(self) -> int:
@@ -137,7 +138,7 @@ class Recording:
 
 
 def events_table(recordings: Iterable[Recording]) -> pd.DataFrame:
-    """One row an annotated event, in the order given.
+    """Make a table with one row per annotated event, in the order given.
 
     Returns
     -------
