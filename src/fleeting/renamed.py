@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["renamed_argument", "renamed_names"]
+__all__ = ["adopt_renamed_methods", "renamed_argument", "renamed_names"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,3 +94,37 @@ def renamed_argument(old: str, new: str) -> Callable[[F], F]:
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def adopt_renamed_methods(cls: type, names: Mapping[str, str]) -> None:
+    """Let a subclass that overrides a method by its old name override the new one, with a warning.
+
+    Parameters
+    ----------
+    cls : type
+        The subclass, as its base sees it in ``__init_subclass__``.
+    names : mapping of str to str
+        New name by old name.
+
+    Examples
+    --------
+    >>> class Base:
+    ...     def __init_subclass__(cls):
+    ...         adopt_renamed_methods(cls, {"_read": "read_clips"})
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as heard:
+    ...     warnings.simplefilter("always")
+    ...     class Mine(Base):
+    ...         def _read(self):
+    ...             return "clips"
+    ...     print(Mine().read_clips(), "|", heard[0].message)
+    clips | Mine._read() is now Mine.read_clips(); the old name goes with the next release
+    """
+    for old, new in names.items():
+        if old in vars(cls) and new not in vars(cls):
+            warnings.warn(
+                f"{cls.__name__}.{old}() is now {cls.__name__}.{new}(); the old name goes with the next release",
+                FutureWarning,
+                stacklevel=4,
+            )
+            setattr(cls, new, vars(cls)[old])

@@ -84,9 +84,10 @@ def test_what_is_missing_is_said(made, tmp_path):
     empty.mkdir()
     with pytest.raises(UsageError, match="no PNG images"):
         opened(empty, csv)
-    csv.write_bytes(table() + b'samm,"006,' + b"7" * 200_000)
-    with pytest.raises(UsageError, match=r"cannot be read as a table .*stray quotation mark"):
-        opened(folder, csv)
+    csv.write_bytes(table() + b'samm,"006,7\n' + b"7" * 200_000)
+    reasons = [problem.reason for problem in opened(folder, csv).problems[:2]]
+    assert "has a quotation mark that is never closed" in reasons[0]
+    assert "has a cell of more than 131,072 characters" in reasons[1]
     for content in (b"", b"\n\n", b"\x89PNG\r\n\x1a\n\0\0", b"dataset,sub,label\ncasme2,sub01,0\n"):
         csv.write_bytes(content)
         with pytest.raises(UsageError, match=r"combined_3class\.csv: no .*columns dataset,sub,filename_o,label"):

@@ -1,11 +1,14 @@
 """Spreadsheets by column name."""
 
+import os
+
 import pytest
+import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import write_book
 
-from fleeting.datasets.sheets import SheetError, frame_number, is_table, read_sheets
+from fleeting.datasets.sheets import SheetError, frame_number, is_table, read_cells, read_sheets
 
 COLUMNS = {"subject": ("Subject",), "onset": ("Onset Frame", "OnsetFrame"), "note": ("Notes",)}
 
@@ -54,7 +57,7 @@ def test_no_number(text):
     assert frame_number(text) is None
 
 
-@pytest.mark.parametrize("text", ["x", "1.5", "-3", "inf", "MISSING <-426679"])
+@pytest.mark.parametrize("text", ["x", "1.5", "-3", "inf", "1e300", "1e19", "9" * 400, "MISSING <-426679"])
 def test_odd_numbers(text):
     with pytest.raises(ValueError):
         frame_number(text)
@@ -63,3 +66,31 @@ def test_odd_numbers(text):
 @given(st.integers(0, 10**9))
 def test_numbers(number):
     assert frame_number(str(number)) == frame_number(f" {number}.0 ") == number
+
+
+def test_a_cell_far_out_is_refused_before_it_takes_the_memory(tmp_path):
+    path = tmp_path / "far.xlsx"
+    book = xlsxwriter.Workbook(str(path))
+    page = book.add_worksheet()
+    page.write_string(0, 0, "Subject")
+    page.write_string(1_048_575, 16_383, "x")
+    book.close()
+    with pytest.raises(SheetError, match=r"reach to row 1,048,576 and column 16,384"):
+        read_cells(path)
+
+
+def test_a_damaged_line_of_a_table_is_named(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('Subject,OnsetFrame,Notes\n01,46,x\n02,"47,x\n03,48,x\n')
+    with pytest.raises(SheetError, match="line 3 has a quotation mark that is never closed"):
+        read_sheets(path, COLUMNS)
+    (sheet,) = read_sheets(path, COLUMNS, skip_damaged=True)
+    assert [number for number, _ in sheet.rows] == [2, 4]
+    assert sheet.damaged == ((3, "has a quotation mark that is never closed"),)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+def test_a_pipe_is_no_table(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SheetError, match="a pipe or device"):
+        read_sheets(tmp_path / name, COLUMNS)

@@ -1,69 +1,26 @@
-"""What every data set offers: clips, a table of them, what is wrong with it, and how it compares to what is known."""
+"""The base of all data sets: clips, a table of them, faults on disk, and a comparison with the complete set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleeting.clips import Clip, clips_table
-from fleeting.errors import UsageError
+from fleeting.clips.frames import is_file
+from fleeting.datasets.problems import SYNTHETIC, Problem, WrongFolderError
+from fleeting.datasets.verification import Verification, verify
+from fleeting.renamed import adopt_renamed_methods
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fleeting.datasets.verification import Verification
-
-__all__ = ["Dataset", "Problem", "WrongFolderError"]
-
-
-#: Marks a folder of clips, or of what was made from them, of people who do not exist.
-SYNTHETIC = "synthetic.json"
-
-
-class WrongFolderError(UsageError):
-    """The folder does not hold this data set at all; ``looks_like`` lists the kinds that it seems to hold."""
-
-    def __init__(self, message: str, looks_like: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.looks_like = tuple(looks_like)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something on disk that is not as it should be; never fatal.
-
-    Attributes
-    ----------
-    dataset, subject, clip : str
-        Which clip, as far as it is known (may be empty).
-    reason : str
-        A sentence that says what was found.
-    skipped : bool
-        Whether the clip is left out because of it.
-    remedy : str
-        What to do about it; empty where the reason says it.
-    kind : str
-        Sorts problems: ``missing clip``, ``missing frames``, ``unknown folder``, ``annotation``, ...
-    """
-
-    dataset: str
-    subject: str
-    clip: str
-    reason: str
-    skipped: bool = True
-    remedy: str = ""
-    kind: str = ""
-
-    def __str__(self) -> str:
-        name = "/".join(part for part in (self.dataset, self.subject, self.clip) if part)
-        return f"{name}: {self.reason}{' (skipped)' if self.skipped else ''}"
+__all__ = ["SYNTHETIC", "Dataset", "Problem", "WrongFolderError"]
 
 
 class Dataset:
-    """Base of the data sets. A subclass sets ``name`` and reads its annotations in ``_read``.
+    """Base of the data sets. A subclass sets ``name`` and reads its annotations in :meth:`read_clips`.
 
     Parameters
     ----------
@@ -72,11 +29,13 @@ class Dataset:
 
     Attributes
     ----------
-    name : object
-        Of the data set, in keys and results.
-    title : object
+    root : pathlib.Path
+        The folder that holds it.
+    name : str
+        Name of the data set in keys and results.
+    title : str
         Its name in prose.
-    known_subjects : sequence
+    known_subjects : sequence of str
         The subjects of the complete set, if that is known.
     """
 
@@ -90,43 +49,53 @@ class Dataset:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.root)!r})"
 
-    def _read(self) -> tuple[list[Clip], list[Problem]]:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adopt_renamed_methods(cls, {"_read": "read_clips"})
+
+    def read_clips(self) -> tuple[list[Clip], list[Problem]]:
+        """Read the annotations; a subclass writes this. It is called once, when something is asked for.
+
+        Returns
+        -------
+        tuple of (list of Clip, list of Problem)
+            All usable clips in the order of the annotations, and what is wrong on disk. A clip that cannot be used is a
+            problem and not an exception, so that one bad row does not end a long job.
+        """
         raise NotImplementedError
 
     @cached_property
     def _content(self) -> tuple[list[Clip], list[Problem]]:
-        return self._read()
+        return self.read_clips()
 
     @property
     def synthetic(self) -> bool:
-        """Whether its people do not exist: the folder holds the ``synthetic.json`` that our generators write."""
-        return (self.root / SYNTHETIC).is_file()
+        """True if its people do not exist: the folder holds the ``synthetic.json`` that our generators write."""
+        return is_file(self.root / SYNTHETIC)
 
     def clips(self) -> list[Clip]:
-        """All usable clips, in the order of the annotations. Frames are read when they are asked for."""
+        """List all usable clips, in the order of the annotations. Frames are read when they are asked for."""
         return list(self._content[0])
 
     @property
     def problems(self) -> list[Problem]:
-        """What was found wrong: missing clips, bad rows, duplicates. Reading goes on past them."""
+        """Faults that were found: missing clips, bad rows, duplicates. Reading goes on past them."""
         return list(self._content[1])
 
     def table(self) -> pd.DataFrame:
-        """One row per clip; see :func:`fleeting.clips.clips_table`."""
+        """Make a table with one row per clip; see :func:`fleeting.clips.clips_table`."""
         return clips_table(self.clips())
 
     def layout(self) -> dict[str, str]:
-        """Where its parts were found on disk, in words."""
+        """Say in words in which places on disk its parts were found."""
         return {"root": str(self.root)}
 
     def verify(self) -> Verification:
-        """What was found, against what is known of the complete data set."""
-        from fleeting.datasets.verification import verify
-
+        """Compare what was found with what is known of the complete data set."""
         return verify(self)
 
     def plot(self, clip: Clip) -> Any:
-        """A matplotlib figure of a clip: its first, onset, apex, offset and last frame, as far as there are such."""
+        """Draw a clip as a matplotlib figure: its first, onset, apex, offset and last frame, as far as there are such."""
         from matplotlib.figure import Figure
 
         last = len(clip) - 1

@@ -21,11 +21,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fleeting.datasets.base import Problem
-from fleeting.datasets.disk import Place, ReleasedDataset, Row
+from fleeting.datasets.disk import ReleasedDataset, Row
+from fleeting.datasets.exploring import Place
 from fleeting.datasets.facts import documented
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import register_dataset
-from fleeting.datasets.sheets import Sheet, SheetError, read_sheets
+from fleeting.datasets.sheets import Sheet, SheetError, is_whole, read_sheets
 
 __all__ = ["Casme2"]
 
@@ -72,7 +73,8 @@ class Casme2(ReleasedDataset):
     known_subjects = tuple(f"{i:02d}" for i in range(1, 27))
     expected = f"CASME2_RAW_selected/sub01/EP02_01f/img46.jpg and {CODING}"
 
-    def _find(self, place: Place) -> tuple[str, str, str] | None:
+    def find_clip(self, place: Place) -> tuple[str, str, str] | None:
+        """Tell variant, key and subject of a clip's folder; ``None`` for other folders."""
         match = re.fullmatch(r"sub ?(\d{1,2})", place.above[0], re.I) if place.above else None
         if match is None:
             return None
@@ -83,15 +85,17 @@ class Casme2(ReleasedDataset):
                 break
         return variant, _key(match.group(1), place.name), f"{int(match.group(1)):02d}"
 
-    def _is_annotation(self, path: Path) -> bool:
+    def is_annotation(self, path: Path) -> bool:
+        """Tell by its name whether a spreadsheet is of this data set."""
         name = path.name.lower()
         return bool(re.search(r"casme ?_?-?(2|ii)(?!i)", name)) and "objective" not in name
 
-    def _key(self, row: Row) -> str:
+    def row_key(self, row: Row) -> str:
+        """Give the key that a row and its folder have in common."""
         return _key(row.subject, row.clip)
 
     def layout(self) -> dict[str, str]:
-        """Where the frames and the coding sheet were found."""
+        """Say in which places the frames and the coding sheet were found."""
         return {**super().layout(), "table": str(self._sheet.path) if self._sheet else "none found"}
 
     @property
@@ -110,13 +114,14 @@ class Casme2(ReleasedDataset):
                 problems.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
         return found
 
-    def _rows(self, problems: list[Problem]) -> list[Row] | None:
+    def read_rows(self, problems: list[Problem]) -> list[Row] | None:
+        """Read the annotated clips; ``None`` where the annotation is missing."""
         faults: list[Problem] = []
         sheets = self._sheets(faults)
         # Another CASME spreadsheet beside a good coding sheet is nobody's problem.
-        problems += [] if sheets or self._guessing else faults
+        problems += [] if sheets or self.guessing else faults
         if not sheets:
-            problems.append(self._no_annotation(CODING))
+            problems.append(self.no_annotation(CODING))
             return None
         rows = self._of(sheets[0], problems)
         for other in sheets[1:]:
@@ -127,14 +132,14 @@ class Casme2(ReleasedDataset):
         rows = []
         for number, cells in sheet.rows:
             where = f"row {number} of {sheet.path.name}"
-            match = re.search(r"\d+", cells["subject"])
+            match = re.search(r"\d{1,9}", cells["subject"])
             if match is None or not cells["clip"]:
                 reason = f"{where} names no subject or no clip ({cells['subject']!r}, {cells['clip']!r})"
                 remedy = "fill in the cell from the release's own spreadsheet, or delete the row"
                 problems.append(Problem(self.name, cells["subject"], cells["clip"], reason, True, remedy, "row"))
                 continue
             subject, clip = f"{int(match.group()):02d}", cells["clip"]
-            emotion = self._emotion(cells["emotion"], where, subject, clip, problems)
+            emotion = self.known_emotion(cells["emotion"], where, subject, clip, problems)
             times = {name: cells[name] for name in ("onset", "apex", "offset")}
             rows.append(Row(where, subject, clip, emotion, cells.get("action_units", ""), times))
         return rows
@@ -157,7 +162,7 @@ class Casme2(ReleasedDataset):
             problems.append(Problem(self.name, "", "", reason, False, remedy, "spreadsheet"))
 
     def objective_classes(self) -> dict[str, int]:
-        """Objective class (Davison et al. 2018) of each clip by its key; empty without CASME2-ObjectiveClasses.xlsx."""
+        """Look up objective classes (Davison et al. 2018) by clips' keys; empty without CASME2-ObjectiveClasses.xlsx."""
         found: dict[str, int] = {}
         for path in (*self.tree.tables, *self.tree.tables_above):
             if "objective" not in path.name.lower() or "casme" not in path.name.lower():
@@ -167,7 +172,7 @@ class Casme2(ReleasedDataset):
             except SheetError:
                 continue
             for _, cells in rows:
-                if cells["subject"].isdigit() and cells["objective"].isdigit():
+                if is_whole(cells["subject"]) and is_whole(cells["objective"]):
                     found[f"{self.name}/{int(cells['subject']):02d}/{cells['clip']}"] = int(cells["objective"])
         return found
 

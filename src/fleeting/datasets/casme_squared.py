@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fleeting.datasets.base import Problem
 from fleeting.datasets.disk import Place, Row
 from fleeting.datasets.long import EventRow, LongDataset
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import SheetError, read_cells
 
@@ -66,7 +66,8 @@ class CasmeSquared(LongDataset):
         super().__init__(root)
         self.unannotated = unannotated
 
-    def _find(self, place: Place) -> tuple[str, str, str] | None:
+    def find_clip(self, place: Place) -> tuple[str, str, str] | None:
+        """Tell variant, key and subject of a clip's folder; ``None`` for other folders."""
         match = _FOLDER.fullmatch(place.name)
         if match is None or not place.n_images:
             return None
@@ -74,14 +75,17 @@ class CasmeSquared(LongDataset):
         key = f"{int(subject)}_{film}"
         return "raw", key, f"s{int(subject):02d}"
 
-    def _is_annotation(self, path: Path) -> bool:
+    def is_annotation(self, path: Path) -> bool:
+        """Tell by its name whether a spreadsheet is of this data set."""
         name = re.sub(r"[^a-z0-9]", "", path.name.lower())
         return name.startswith("casme2code")
 
-    def _key(self, row: Row) -> str:
+    def row_key(self, row: Row) -> str:
+        """Give the key that a row and its folder have in common."""
         return row.clip
 
-    def _event_rows(self, problems: list[Problem]) -> list[EventRow] | None:
+    def read_events(self, problems: list[Problem]) -> list[EventRow] | None:
+        """Read the annotated events; ``None`` where the annotation is missing."""
         faults: list[Problem] = []
         for path in self.tables:
             try:
@@ -93,8 +97,8 @@ class CasmeSquared(LongDataset):
                 faults.append(Problem(self.name, "", "", reason, False, remedy, "spreadsheet"))
                 continue
             return self._coded(path, pages[0][1], films, subjects, problems)
-        problems += [] if self._guessing else faults
-        problems.append(self._no_annotation(CODES))
+        problems += [] if self.guessing else faults
+        problems.append(self.no_annotation(CODES))
         return None
 
     def _coded(

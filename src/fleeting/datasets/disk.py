@@ -1,126 +1,40 @@
-"""What the loaders of the released data sets share: looking for their parts on disk, and frame numbers to indexes."""
+"""The base of the loaders of released data sets: bringing rows and folders together, and frame numbers to indexes."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from fleeting.clips import IMAGE_SUFFIXES, Clip, FrameFolder
-from fleeting.datasets.base import Dataset, Problem, WrongFolderError
+from fleeting.clips import Clip, FrameFolder
+from fleeting.clips.frames import is_file
+from fleeting.datasets.base import Dataset
+from fleeting.datasets.exploring import Place, Tree, explore, list_folder, recognise
 from fleeting.datasets.facts import errata, known_counts, known_remarks
-from fleeting.datasets.sheets import frame_number, is_table
-from fleeting.errors import ClipReadError, UsageError
+from fleeting.datasets.problems import SYNTHETIC, Problem, WrongFolderError
+from fleeting.datasets.sheets import frame_number
+from fleeting.errors import ClipReadError, EmptyClipError, UsageError
+from fleeting.renamed import adopt_renamed_methods
 
 __all__ = ["Place", "ReleasedDataset", "Row", "Tree", "explore"]
 
-DEPTH = 8
-MOST_FOLDERS = 30_000
 MOST_TABLES = 20
-PARENTS = 3
-_PASSED_OVER = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 
 UNPACK = "unpack the clip again from the release; if the release lacks the frames too, there is nothing to do"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A folder that was seen.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        The folder.
-    above : tuple of str
-        Names of the folders above it, nearest first, up to a few levels above the root that was given.
-    n_images : int
-        Images directly in it.
-    cropped : bool
-        Whether their names begin with ``reg_``, as those of the cropped releases do.
-    """
-
-    path: Path
-    above: tuple[str, ...]
-    n_images: int
-    cropped: bool
-
-    @property
-    def name(self) -> str:
-        """Name of the folder."""
-        return self.path.name
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Folders and spreadsheets below a root, and the spreadsheets in the folders just above it."""
-
-    root: Path
-    places: tuple[Place, ...]
-    tables: tuple[Path, ...]
-    tables_above: tuple[Path, ...] = ()
-    unreadable: tuple[str, ...] = ()
-    cut: bool = False
-
-
-def explore(root: Path) -> Tree:
-    """Look through a folder, eight levels deep; hidden folders and what archivers leave behind are passed over.
-
-    Raises
-    ------
-    UsageError
-        If there is no such folder.
-    """
-    if not root.is_dir():
-        found = "is a file" if root.exists() else "no such folder"
-        raise UsageError(f"{root}: {found}; expected the folder that the data set was unpacked to")
-    start = Path(os.path.abspath(root))  # noqa: PTH100 - a link keeps the name that the user knows
-    outer: tuple[str, ...] = tuple(parent.name for parent in start.parents[:PARENTS] if parent.name)
-    places: list[Place] = []
-    tables: list[Path] = []
-    unreadable: list[str] = []
-    seen: set[tuple[int, int]] = set()
-    waiting = [(start, outer, 0)]
-    while waiting and len(places) < MOST_FOLDERS:
-        path, names_above, depth = waiting.pop()
-        try:
-            status = path.stat()
-            # A link that leads back up must not be followed for ever.
-            if (status.st_dev, status.st_ino) in seen and status.st_ino:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(path) as entries:
-                names = sorted((entry.name, entry.is_dir()) for entry in entries)
-        except OSError as exc:
-            unreadable.append(f"{path}: {exc.strerror or exc}")
-            continue
-        images = [n for n, folder in names if not folder and n.lower().endswith(IMAGE_SUFFIXES) and n[0] != "."]
-        places.append(Place(path, names_above, len(images), bool(images) and images[0].lower().startswith("reg_")))
-        tables += [path / n for n, folder in names if not folder and is_table(n)]
-        if depth < DEPTH:
-            inner = [n for n, folder in names if folder and n[0] != "." and n not in _PASSED_OVER]
-            waiting += [(path / n, (path.name, *names_above), depth + 1) for n in reversed(inner)]
-    above: list[Path] = []
-    for parent in start.parents[:PARENTS]:
-        try:
-            above += sorted(p for p in parent.iterdir() if is_table(p.name) and p.is_file())
-        except OSError:
-            continue
-    return Tree(root, tuple(places), tuple(tables), tuple(above), tuple(unreadable), bool(waiting))
-
-
-@dataclass(frozen=True)
 class Row:
-    """What the annotation says of a clip; numbers are those in the frames' names, all fields as text until used.
+    """A row of the annotation; numbers are those in the frames' names, all fields are text until they are used.
 
     Attributes
     ----------
     where : str
         For messages, as in ``row 17 of CASME2-coding-20140508.xlsx``.
     subject, clip, emotion, action_units : str and str or None
-        As the data set's loader writes them.
+        The clip and its labels in the words of the data set's loader.
     frames : dict of str to str
         ``onset``, ``apex``, ``offset``, ``first``, ``last`` and further fields, as the cells have them.
     """
@@ -136,7 +50,8 @@ class Row:
 class ReleasedDataset(Dataset):
     """A data set as its authors released it: folders of frames, and mostly a spreadsheet.
 
-    A subclass finds the folders (``_find``) and reads the rows (``_rows``); this class brings the two together.
+    A subclass finds the folders (:meth:`find_clip`) and reads the rows (:meth:`read_rows`); this class brings the two
+    together.
 
     Parameters
     ----------
@@ -158,73 +73,95 @@ class ReleasedDataset(Dataset):
     expected = ""
     fps: float = 200.0
     variants: Sequence[str] = ("raw", "cropped")
-    _places: dict[str, dict[str, Place]]
+    #: folders of clips by variant and key
+    found: dict[str, dict[str, Place]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        names = {"_find": "find_clip", "_is_annotation": "is_annotation", "_key": "row_key", "_rows": "read_rows"}
+        adopt_renamed_methods(cls, {**names, "_clip": "make_clip", "_wrong_folder": "wrong_folder"})
 
     def __init__(self, root: str | Path, *, variant: str | None = None) -> None:
         super().__init__(root)
         self.tree = explore(self.root)
         self._repeated: list[Place] = []
-        self._places = {}
-        self._subjects: dict[Path, str] = {}
+        self.found = {}
+        self.subject_of: dict[Path, str] = {}
         for place in self.tree.places:
-            found = self._find(place)
+            found = self.find_clip(place)
             if found is not None:
-                name, key, self._subjects[place.path] = found
-                if key in self._places.setdefault(name, {}):
+                name, key, self.subject_of[place.path] = found
+                if key in self.found.setdefault(name, {}):
                     self._repeated.append(place)
                 else:
-                    self._places[name][key] = place
-        self.tables = [path for path in self.tree.tables if self._is_annotation(path)]
-        if not self._places and not self.tables:
-            raise self._wrong_folder()
+                    self.found[name][key] = place
+        self.tables = [path for path in self.tree.tables if self.is_annotation(path)]
+        if not self.found and not self.tables:
+            raise self.wrong_folder()
         # Whoever names the folder of the frames has the spreadsheet beside or above it.
-        self.tables = self.tables or [path for path in self.tree.tables_above if self._is_annotation(path)]
-        #: whether the spreadsheets were taken for want of one with a fitting name; then unfit ones are no problem
-        self._guessing = not self.tables
+        self.tables = self.tables or [path for path in self.tree.tables_above if self.is_annotation(path)]
+        #: True if the spreadsheets were taken for want of one with a fitting name; then unfit ones are no problem
+        self.guessing = not self.tables
         self.tables = self.tables or list(self.tree.tables[:MOST_TABLES])
-        if variant is not None and variant not in self._places:
-            there = ", ".join(n for n in self.variants if n in self._places) or "none"
+        if variant is not None and variant not in self.found:
+            there = ", ".join(n for n in self.variants if n in self.found) or "none"
             raise UsageError(
                 f"{self.root}: no frames of the variant {variant!r} of {self.title}; found {there}. "
                 f"The variants are {', '.join(self.variants)}"
             )
-        self.variant = variant or next((n for n in self.variants if n in self._places), None)
+        self.variant = variant or next((n for n in self.variants if n in self.found), None)
 
     # What a subclass says.
 
-    def _find(self, place: Place) -> tuple[str, str, str] | None:
-        """Variant, key and subject of a clip's folder; ``None`` for others. The key is as :meth:`_key` makes it."""
+    def find_clip(self, place: Place) -> tuple[str, str, str] | None:
+        """Tell variant, key and subject of a clip's folder; ``None`` for other folders.
+
+        The key is the one that :meth:`row_key` gives for the clip's row.
+        """
         raise NotImplementedError
 
-    def _is_annotation(self, path: Path) -> bool:
-        """Whether a spreadsheet is of this data set, by its name."""
+    def is_annotation(self, path: Path) -> bool:
+        """Tell by its name whether a spreadsheet is of this data set."""
         raise NotImplementedError
 
-    def _key(self, row: Row) -> str:
-        """What a row and its folder have in common."""
+    def row_key(self, row: Row) -> str:
+        """Give the key that a row and its folder have in common."""
         raise NotImplementedError
 
-    def _rows(self, problems: list[Problem]) -> list[Row] | None:
-        """The annotated clips, or ``None`` where the annotation is missing; adds what is wrong to ``problems``."""
+    def read_rows(self, problems: list[Problem]) -> list[Row] | None:
+        """Read the annotated clips.
+
+        Parameters
+        ----------
+        problems : list of Problem
+            Faults of the annotation are added here.
+
+        Returns
+        -------
+        list of Row or None
+            ``None`` where the annotation is missing.
+        """
         raise NotImplementedError
 
     # What they share.
 
     def layout(self) -> dict[str, str]:
-        """Where the frames and the annotation were found."""
-        folders = sorted({str(place.path.parent.parent) for place in self._folders().values()})
+        """Say in which places frames and annotation were found."""
+        folders = sorted({str(place.path.parent.parent) for place in self.folders().values()})
         shown = folders[0] if len(folders) == 1 else os.path.commonpath(folders) if folders else "none found"
-        others = [name for name in self._places if name != self.variant]
+        others = [name for name in self.found if name != self.variant]
         also = f" (also there: {', '.join(others)})" if others else ""
         found = {"root": str(self.root), "frames": f"{shown} [{self.variant or 'none'}]{also}"}
-        if (self.root / "synthetic.json").is_file():
+        if is_file(self.root / SYNTHETIC):
             found["note"] = f"synthetic clips in the layout of {self.title}, not the data set itself"
         return found
 
-    def _folders(self) -> dict[str, Place]:
-        return self._places.get(self.variant or "", {})
+    def folders(self) -> dict[str, Place]:
+        """Give the folders of clips of the chosen variant, by key."""
+        return self.found.get(self.variant or "", {})
 
-    def _problem(self, row: Row | Clip | None, reason: str, kind: str, remedy: str, skipped: bool = False) -> Problem:
+    def problem(self, row: Row | Clip | None, reason: str, kind: str, remedy: str, skipped: bool = False) -> Problem:
+        """Describe what is wrong with a row or a clip, with the remark that is known of the release, if there is one."""
         subject = row.subject if row is not None else ""
         clip = row.name if isinstance(row, Clip) else row.clip if row is not None else ""
         remark = known_remarks(self.name).get((subject, clip, kind))
@@ -232,10 +169,11 @@ class ReleasedDataset(Dataset):
             reason, remedy = f"{reason} ({remark})", "nothing: this is known of the release"
         return Problem(self.name, subject, clip, reason, skipped, remedy, kind)
 
-    def _read(self) -> tuple[list[Clip], list[Problem]]:
+    def read_clips(self) -> tuple[list[Clip], list[Problem]]:
+        """Read the annotations: all usable clips, and what is wrong on disk."""
         problems: list[Problem] = []
-        rows = self._rows(problems)
-        folders = self._folders()
+        rows = self.read_rows(problems)
+        folders = self.folders()
         if rows is None:
             return [], problems
         if not folders:
@@ -246,37 +184,38 @@ class ReleasedDataset(Dataset):
         clips: list[Clip] = []
         seen: dict[str, Row] = {}
         for row in rows:
-            key = self._key(row)
+            key = self.row_key(row)
             if key in seen:
                 reason = f"{row.where} repeats the clip of {seen[key].where}"
                 remedy = "delete one of the two rows, or use the spreadsheet of the release"
-                problems.append(self._problem(row, reason, "repeated row", remedy, skipped=True))
+                problems.append(self.problem(row, reason, "repeated row", remedy, skipped=True))
                 continue
             seen[key] = row
             place = folders.get(key)
             if place is None:
-                other = next((name for name, there in self._places.items() if key in there), None)
+                other = next((name for name, there in self.found.items() if key in there), None)
                 hint = f", or use variant={other!r}, which has it" if other else ""
                 reason = f"{row.where} lists it, but its folder is missing"
                 remedy = f"unpack the missing clips again from the release{hint}"
-                problems.append(self._problem(row, reason, "missing clip", remedy, skipped=True))
+                problems.append(self.problem(row, reason, "missing clip", remedy, skipped=True))
                 continue
             try:
                 frames = FrameFolder(place.path, fps=self.fps)
-                clip = self._clip(self._corrected(row, frames, problems), place, frames, problems)
-            except ClipReadError:
-                reason = f"its folder {place.path} holds no images"
-                problems.append(self._problem(row, reason, "missing clip", UNPACK, skipped=True))
+                clip = self.make_clip(self._corrected(row, frames, problems), place, frames, problems)
+            except ClipReadError as exc:
+                reason = f"its folder {place.path} holds no images" if isinstance(exc, EmptyClipError) else str(exc)
+                problems.append(self.problem(row, reason, "missing clip", UNPACK, skipped=True))
                 continue
             clips.append(clip)
-        problems += self._strangers(folders, seen)
+        problems += self.unlisted_folders(folders, seen)
         return clips, problems
 
-    def _strangers(self, folders: dict[str, Place], listed: Iterable[str]) -> list[Problem]:
+    def unlisted_folders(self, folders: dict[str, Place], listed: Iterable[str]) -> list[Problem]:
+        """Describe folders that the annotation does not list, that are there twice, or that may not be listed."""
         found = []
         for key in folders.keys() - set(listed):
             place = folders[key]
-            subject = self._subjects[place.path]
+            subject = self.subject_of[place.path]
             reason = f"the annotation does not list this folder of {place.n_images} images ({place.path})"
             remedy = "nothing, if it is not of the release; otherwise use the release's own spreadsheet"
             found.append(Problem(self.name, subject, place.name, reason, True, remedy, "unknown folder"))
@@ -284,7 +223,7 @@ class ReleasedDataset(Dataset):
             reason = f"the clip is on disk more than once; {place.path} is passed over"
             remedy = "delete the copy that is not wanted"
             found.append(
-                Problem(self.name, self._subjects[place.path], place.name, reason, False, remedy, "repeated folder")
+                Problem(self.name, self.subject_of[place.path], place.name, reason, False, remedy, "repeated folder")
             )
         if self.tree.cut or self.tree.unreadable:
             reason = f"not every folder was looked into: {'; '.join(self.tree.unreadable[:3]) or 'there are too many'}"
@@ -304,15 +243,16 @@ class ReleasedDataset(Dataset):
                 continue
             row = replace(row, frames={**row.frames, name: corrected})
             reason = f"{row.where} says {name} {found!r}; corrected to {corrected or 'none'} ({item['source']})"
-            problems.append(self._problem(row, reason, "erratum", "nothing: the correction was applied"))
+            problems.append(self.problem(row, reason, "erratum", "nothing: the correction was applied"))
         return row
 
-    def _clip(self, row: Row, place: Place, frames: FrameFolder, problems: list[Problem]) -> Clip:
+    def make_clip(self, row: Row, place: Place, frames: FrameFolder, problems: list[Problem]) -> Clip:
+        """Make a clip of a row and its folder."""
         if row.emotion is None:
             remedy = "fill in the cell from the release's own spreadsheet; no study uses a clip without a label"
-            problems.append(self._problem(row, f"{row.where} gives no label", "label", remedy))
+            problems.append(self.problem(row, f"{row.where} gives no label", "label", remedy))
         times = {name: self._number(row, name, problems) for name in ("onset", "apex", "offset")}
-        at = self._indexes(row, frames, times, problems)
+        at = self.frame_indexes(row, frames, times, problems)
         # An apex that was left out has been told of already.
         self._check_order(row, {**times, "apex": None if at["apex"] is None else times["apex"]}, problems)
         return Clip(
@@ -334,7 +274,7 @@ class ReleasedDataset(Dataset):
             return frame_number(text)
         except ValueError:
             reason = f"{row.where} says {name} {text!r}, which is no frame number; the clip goes without"
-            problems.append(self._problem(row, reason, "annotation", "correct the cell, if the release has a number"))
+            problems.append(self.problem(row, reason, "annotation", "correct the cell, if the release has a number"))
             return None
 
     def _check_order(self, row: Row, times: dict[str, int | None], problems: list[Problem]) -> None:
@@ -348,12 +288,12 @@ class ReleasedDataset(Dataset):
         else:
             return
         remedy = "compare with the release's own spreadsheet; the clip is used as it is"
-        problems.append(self._problem(row, reason, "annotation", remedy))
+        problems.append(self.problem(row, reason, "annotation", remedy))
 
-    def _indexes(
+    def frame_indexes(
         self, row: Row, frames: FrameFolder, times: dict[str, int | None], problems: list[Problem]
     ) -> dict[str, int | None]:
-        """Numbers in file names to indexes; what is missing on disk is reported and replaced by what is there.
+        """Turn numbers in file names into indexes; what is missing on disk is reported and replaced by what is there.
 
         An onset or offset beyond the frames becomes the first or last frame. An apex beyond them becomes ``None``: a
         frame that does not show the peak is worse than none, since an apex can be spotted.
@@ -365,7 +305,7 @@ class ReleasedDataset(Dataset):
         if len(there) < len(frames):
             reason = f"{len(frames) - len(there)} of its frames share a number with another"
             remedy = "delete the copies, so that each number occurs once"
-            problems.append(self._problem(row, reason, "repeated frames", remedy))
+            problems.append(self.problem(row, reason, "repeated frames", remedy))
         if known and all(not first <= number <= last for number in known.values()) and len(known) > 1:
             values = list(known.values())
             # Frames that lie wholly inside the annotated interval are a truncated copy; others were numbered anew.
@@ -375,7 +315,7 @@ class ReleasedDataset(Dataset):
                     f"its frames are numbered {first} to {last}, the annotation speaks of {said}; it is passed over"
                 )
                 remedy = "use the frames with the release's own numbers in their names"
-                problems.append(self._problem(row, reason, "missing frames", remedy))
+                problems.append(self.problem(row, reason, "missing frames", remedy))
                 return found
         missing = []
         for name, number in known.items():
@@ -397,13 +337,13 @@ class ReleasedDataset(Dataset):
         rest = [text for name, text in missing if text not in alone]
         if alone:
             remedy = "nothing, if your release says so: an apex is spotted instead"
-            problems.append(self._problem(row, alone[0], "apex", remedy))
+            problems.append(self.problem(row, alone[0], "apex", remedy))
         if rest:
-            problems.append(self._problem(row, "; ".join(rest), "missing frames", UNPACK))
+            problems.append(self.problem(row, "; ".join(rest), "missing frames", UNPACK))
         return found
 
-    def _emotion(self, text: str, row: str, subject: str, clip: str, problems: list[Problem]) -> str | None:
-        """A label in the data set's own spelling."""
+    def known_emotion(self, text: str, row: str, subject: str, clip: str, problems: list[Problem]) -> str | None:
+        """Spell a label as the data set does; one that it does not have is a problem, and stays."""
         word = text.strip()
         known = {name.lower().rstrip("s"): name for name in known_counts(self.name)}
         if not word:
@@ -415,15 +355,17 @@ class ReleasedDataset(Dataset):
             problems.append(Problem(self.name, subject, clip, reason, False, remedy, "label"))
         return label or word
 
-    def _no_annotation(self, name: str) -> Problem:
-        n = len(self._folders())
+    def no_annotation(self, name: str) -> Problem:
+        """Describe the annotation that is missing."""
+        n = len(self.folders())
         reason = f"{n} clip folders are there, but not {name}, which says what they show"
         remedy = f"copy {name} from the release into {self.root}"
         return Problem(self.name, "", "", reason, True, remedy, "no annotation")
 
-    def _wrong_folder(self) -> WrongFolderError:
+    def wrong_folder(self) -> WrongFolderError:
+        """Explain what the folder seems to hold instead."""
         looks = [kind for kind in recognise(self.tree) if kind != self.kind]
-        entries = sorted(p.name for p in self.root.iterdir())
+        entries = [path.name for path in list_folder(self.root, f"the folder of {self.title}")]
         shown = ", ".join(entries[:5]) + (", ..." if len(entries) > 5 else "") if entries else "nothing"
         hints = [f"{kind}:{self.root}" if ":" not in kind else kind.partition(":")[2] for kind in looks]
         hint = f". It looks like {', or '.join(hints)}" if hints else ""
@@ -432,25 +374,3 @@ class ReleasedDataset(Dataset):
             f"{shown}{hint}",
             [kind for kind in looks if ":" not in kind],
         )
-
-
-def recognise(tree: Tree) -> list[str]:
-    """Kinds of data sets that a folder seems to hold; ``:TEXT`` for one that no loader reads."""
-    found: list[str] = []
-    try:
-        made = json.loads((tree.root / "synthetic.json").read_text(encoding="utf-8"))
-        layout = str(made["parameters"]["layout"])
-        found.append("synthetic" if layout == "plain" else layout)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    signs: list[tuple[str, Callable[[Place], bool]]] = [
-        ("casme2", lambda p: bool(p.above) and re.fullmatch(r"sub ?\d{1,2}", p.above[0], re.I) is not None),
-        ("smic", lambda p: re.fullmatch(r"s\d{1,2}_(ne|po|su|sur)_\d+", p.name, re.I) is not None),
-        ("samm", lambda p: re.fullmatch(r"\d{3}_\d+_\d+", p.name) is not None),
-        ("samm-long", lambda p: re.fullmatch(r"\d{3}_\d+", p.name) is not None),
-        ("casme-squared", lambda p: re.fullmatch(r"\d{1,2}_\d{4}\D.*", p.name) is not None),
-    ]
-    found += [kind for kind, sign in signs if any(p.n_images and sign(p) for p in tree.places)]
-    if (tree.root / "clips.csv").is_file():
-        found.append("folder")
-    return list(dict.fromkeys(found))

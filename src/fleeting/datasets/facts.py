@@ -1,4 +1,4 @@
-"""What is known of the data sets, read from the CSV files beside this module: each fact once, with its source."""
+"""Facts about the data sets, read from the CSV files beside this module: each fact once, with its source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def read_facts(name: str) -> tuple[dict[str, str], ...]:
-    """The rows of one of the package's CSV files, as text.
+    """Read the rows of one of the package's CSV files, as text.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ def read_facts(name: str) -> tuple[dict[str, str], ...]:
 
 
 def known_counts(dataset: str) -> dict[str, int]:
-    """Clips of each emotion in the complete data set, commonest first; empty where nothing is known of it."""
+    """Count the clips of each emotion in the complete data set, commonest first; empty where nothing is known of it."""
     return {row["emotion"]: int(row["count"]) for row in read_facts("counts.csv") if row["dataset"] == dataset}
 
 
 def errata(dataset: str) -> dict[tuple[str, str], list[dict[str, str]]]:
-    """Corrections by ``(subject, clip)``; each has ``field``, ``found``, ``corrected`` and ``source``.
+    """List corrections by ``(subject, clip)``; each has ``field``, ``found``, ``corrected`` and ``source``.
 
     ``found`` of ``*`` stands for any other value than the corrected one.
     """
@@ -40,7 +40,7 @@ def errata(dataset: str) -> dict[tuple[str, str], list[dict[str, str]]]:
 
 
 def known_remarks(dataset: str) -> dict[tuple[str, str, str], str]:
-    """What is known of a problem, by ``(subject, clip, kind of problem)``."""
+    """Remarks that explain a problem, by ``(subject, clip, kind of problem)``."""
     return {
         (row["subject"], row["clip"], row["kind"]): row["remark"]
         for row in read_facts("known.csv")
@@ -49,7 +49,7 @@ def known_remarks(dataset: str) -> dict[tuple[str, str, str], str]:
 
 
 def counts_text(dataset: str) -> str:
-    """The counts as a sentence.
+    """Give the counts as a sentence.
 
     >>> counts_text("smic")
     'negative 70, positive 51, surprise 43'
@@ -58,7 +58,7 @@ def counts_text(dataset: str) -> str:
 
 
 def documented(cls: type[T]) -> type[T]:
-    """Class decorator: writes the known counts into the docstring, where it says ``{counts:KIND}``."""
+    """Write the known counts into the docstring of a class, where it says ``{counts:KIND}``."""
     if cls.__doc__:
         for kind in dict.fromkeys(row["dataset"] for row in read_facts("counts.csv")):
             cls.__doc__ = cls.__doc__.replace(f"{{counts:{kind}}}", counts_text(kind))

@@ -29,7 +29,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fleeting.clips import Clip, FlowImage
-from fleeting.datasets.base import Dataset, Problem
+from fleeting.clips.frames import is_file, is_folder
+from fleeting.datasets.base import Dataset
+from fleeting.datasets.exploring import list_folder
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.schemes import published_counts
 from fleeting.datasets.sheets import Sheet, SheetError, is_table, read_sheets
@@ -84,26 +87,24 @@ class FlowFolder(Dataset):
     def __init__(self, root: str | Path, *, table: str | Path | None = None) -> None:
         folder, csv = _split(str(root)) if table is None else (Path(root), Path(table))
         super().__init__(folder)
-        if not folder.is_dir():
-            found = "a file" if folder.exists() else "no such folder"
-            raise UsageError(f"{folder}: {found}; expected FOLDER,CSV: a folder of flow images (PNG) and its table")
+        list_folder(folder, "FOLDER,CSV: a folder of flow images (PNG) and its table")
         self.images = _images_folder(folder)
-        if csv is not None and not csv.is_file():
+        if csv is not None and not is_file(csv):
             raise UsageError(f"{csv}: no such file; expected a CSV with the columns {_WANTED}")
         self.csv = csv or _only_table(folder, self.images)
         try:
-            self._sheet: Sheet = read_sheets(self.csv, _COLUMNS, optional=_OPTIONAL)[0]
+            self._sheet: Sheet = read_sheets(self.csv, _COLUMNS, optional=_OPTIONAL, skip_damaged=True)[0]
         except SheetError as exc:
             raise UsageError(f"{exc}. The table of a flow folder has the columns {_WANTED}") from exc
 
     def layout(self) -> dict[str, str]:
-        """Where the images and the table were found, and how many clips of each set there are."""
+        """Say in which places the images and the table were found, and how many clips of each set there are."""
         sets = Counter(clip.dataset for clip in self.clips())
         counted = ", ".join(f"{name} {count}" for name, count in sets.items()) or "none"
         return {"root": str(self.images), "table": str(self.csv), "sets": counted}
 
     def verify(self) -> Verification:
-        """What was found, against the published counts of the composite, for those of its sets that are there."""
+        """Compare what was found with the published counts of the composite, for those of its sets that are there."""
         report = verify(self)
         clips = self.clips()
         sets = list(dict.fromkeys(clip.dataset for clip in clips))
@@ -128,12 +129,15 @@ class FlowFolder(Dataset):
         ]
         return replace(report, n_known=sum(published.values()), emotions=emotions, discrepancies=tuple(differs))
 
-    def _read(self) -> tuple[list[Clip], list[Problem]]:
+    def read_clips(self) -> tuple[list[Clip], list[Problem]]:
+        """Read the annotations: all usable clips, and what is wrong on disk."""
         problems: list[Problem] = []
         images = self._images(problems)
         used: dict[Path, int] = {}
         rows: dict[str, tuple[int, str]] = {}
         clips: dict[str, Clip] = {}
+        for line, reason in self._sheet.damaged:
+            problems.append(Problem(self.name, "", "", f"line {line} of {self.csv.name} {reason}", kind="row"))
         for number, cells in self._sheet.rows:
             where = f"row {number} of {self.csv.name}"
             image = _find(images, cells)
@@ -214,20 +218,28 @@ def _split(text: str) -> tuple[Path, Path | None]:
     commas = [match.start() for match in re.finditer(",", text)]
     for comma in reversed(commas):
         folder, csv = Path(text[:comma]), text[comma + 1 :].strip()
-        if csv and folder.is_dir():
+        if csv and is_folder(folder):
             for path in (Path(csv), folder / csv, folder.parent / csv):
-                if path.is_file():
+                if is_file(path):
                     return folder, path
-    if Path(text).exists() or not commas:
+    if is_folder(Path(text)) or is_file(Path(text)) or not commas:
         return Path(text), None
     # Neither reading fits: take one of which a part is there, so that the other is blamed.
     halves = [(Path(text[:comma]), text[comma + 1 :].strip()) for comma in reversed(commas)]
-    folder, csv = next((pair for pair in halves if pair[0].is_dir() or Path(pair[1]).is_file()), halves[0])
+    folder, csv = next((pair for pair in halves if is_folder(pair[0]) or is_file(Path(pair[1]))), halves[0])
     return folder, Path(csv) if csv else None
 
 
 def _pngs(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".png" and p.name[0] not in "._" and p.is_file())
+    return [p for p in _listed(folder) if p.suffix.lower() == ".png" and p.name[0] not in "._" and is_file(p)]
+
+
+def _listed(folder: Path) -> list[Path]:
+    """A folder's content; nothing, if it may not be listed."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _images_folder(folder: Path) -> Path:
@@ -236,7 +248,7 @@ def _images_folder(folder: Path) -> Path:
         return folder
     level, found = [folder], []
     for _ in range(_DEPTH):
-        level = [p for above in level for p in sorted(above.iterdir()) if p.is_dir() and p.name[0] not in "._"]
+        level = [p for above in level for p in _listed(above) if is_folder(p) and p.name[0] not in "._"]
         found += [p for p in level if _pngs(p)]
     if len(found) == 1:
         return found[0]
@@ -248,7 +260,7 @@ def _only_table(folder: Path, images: Path) -> Path:
     """The only CSV with the images, above them, in the folder or beside it."""
     above = [place for place in images.parents if place.is_relative_to(folder)]
     for place in (images, *above, folder.resolve().parent):
-        tables = sorted(p for p in place.iterdir() if is_table(p.name) and p.suffix.lower() == ".csv")
+        tables = [p for p in _listed(place) if is_table(p.name) and p.suffix.lower() == ".csv"]
         if len(tables) == 1:
             return tables[0]
         if tables:
@@ -285,22 +297,22 @@ def _named(cells: dict[str, str]) -> tuple[str, str, str, str]:
 
 def _house_names(dataset: str, subject: str, clip: str) -> tuple[str, str]:
     """Subject and clip as the loader of the set names them."""
-    number = re.search(r"\d+", subject)
+    number = re.search(r"\d{1,9}", subject)
     if number is None:
         raise _RowError(f"has the subject {subject!r}; expected one with a number, as sub01, s01 or 006")
     n = int(number.group())
     if dataset == "casme2":
         return f"{n:02d}", re.sub(r"^ep", "EP", clip, flags=re.I)
     if dataset == "smic":
-        match = re.fullmatch(r"s(\d+)_([a-z]+)_(\d+)", clip, re.I)
+        match = re.fullmatch(r"s(\d{1,9})_([a-z]+)_(\d{1,9})", clip, re.I)
         name = clip if match is None else f"s{int(match[1]):02d}_{match[2].lower()}_{int(match[3]):02d}"
         return f"s{n:02d}", name
-    match = re.fullmatch(r"(\d+)(_\d+_\d+)", clip)
+    match = re.fullmatch(r"(\d{1,9})(_\d+_\d+)", clip)
     return f"{n:03d}", clip if match is None else f"{int(match[1]):03d}{match[2]}"
 
 
 def circulating_names(dataset: str, subject: str, clip: str) -> tuple[str, str]:
-    """What the table calls the subject and the clip of one of our loaders: ``casme2/01`` is ``sub01`` there.
+    """Name subject and clip of one of our loaders as the table does: ``casme2/01`` is ``sub01`` there.
 
     >>> circulating_names("casme2", "01", "EP02_01f")
     ('sub01', 'EP02_01f')

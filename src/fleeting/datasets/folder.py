@@ -4,7 +4,8 @@ Format
     ``ROOT/<subject>/<clip>/`` holds the frames of a clip (jpg, png or bmp, ordered by the last integer in the name), or
     ``ROOT/<subject>/<clip>.mp4`` (or another video format) is the clip. ``ROOT/clips.csv`` has a row per clip with
     the columns ``subject,clip,onset,apex,offset,emotion`` and, if known, ``fps,action_units``; further columns are
-    passed over.
+    passed over. Subject and clip are names, not paths: a table cannot lead out of its folder, a link that was put into
+    the folder can.
     Onset, apex and offset are 0-based indexes into the clip's own frames and may be empty.
 Classes
     Whatever the ``emotion`` column says.
@@ -12,19 +13,23 @@ Classes
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 from fleeting.clips import VIDEO_SUFFIXES, Clip, FrameFolder, VideoFile
-from fleeting.datasets.base import Dataset, Problem
+from fleeting.clips.clip import MOST_FRAMES
+from fleeting.clips.frames import is_file, is_folder
+from fleeting.datasets.base import Dataset
+from fleeting.datasets.exploring import list_folder
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import register_dataset
+from fleeting.datasets.text_tables import SheetError, named_rows, read_text_table
 from fleeting.errors import ClipReadError, UsageError
 
 __all__ = ["Folder"]
 
 REQUIRED = ("subject", "clip")
+COLUMNS = "subject,clip,onset,apex,offset,emotion[,fps,action_units]"
 INDEXES = ("onset", "apex", "offset")
 
 
@@ -53,56 +58,42 @@ class Folder(Dataset):
         super().__init__(root)
         if name is not None:
             self.name = name
-        if not self.root.is_dir():
-            raise UsageError(self._missing())
-        self.csv = self._find_table() if table is None else Path(table)
-        if not self.csv.is_file():
-            raise UsageError(f"{self.csv}: no such file; expected a CSV with the columns {_wanted()}")
+        found = list_folder(self.root, "a folder of clips with a clips.csv")
+        self.csv = self._find_table(found) if table is None else Path(table)
+        if not is_file(self.csv):
+            raise UsageError(f"{self.csv}: no such file; expected a CSV with the columns {COLUMNS}")
 
-    def _missing(self) -> str:
-        found = "is a file" if self.root.exists() else "no such folder"
-        return f"{self.root}: {found}; expected a folder of clips with a clips.csv"
-
-    def _find_table(self) -> Path:
+    def _find_table(self, found: list[Path]) -> Path:
         usual = self.root / "clips.csv"
-        if usual.is_file():
+        if is_file(usual):
             return usual
-        tables = sorted(p for p in self.root.glob("*.csv") if not p.name.startswith("."))
+        tables = [p for p in found if p.suffix == ".csv" and not p.name.startswith(".") and is_file(p)]
         if len(tables) == 1:
             return tables[0]
-        found = f"{len(tables)} CSV files ({', '.join(p.name for p in tables[:4])})" if tables else "no CSV file"
-        raise UsageError(f"{self.root}: {found}; expected one named clips.csv with the columns {_wanted()}")
+        shown = f"{len(tables)} CSV files ({', '.join(p.name for p in tables[:4])})" if tables else "no CSV file"
+        raise UsageError(f"{self.root}: {shown}; expected one named clips.csv with the columns {COLUMNS}")
 
-    def _rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """Line number and cells of each row that is not blank; names in lower case, values stripped."""
+    def read_clips(self) -> tuple[list[Clip], list[Problem]]:
+        """Read the table: all usable clips, and what is wrong with its rows and on disk.
+
+        Raises
+        ------
+        UsageError
+            If the table cannot be read, or lacks a column.
+        """
         try:
-            text = self.csv.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            text = self.csv.read_text(encoding="latin-1")  # older spreadsheet programs
-        except OSError as exc:
-            raise UsageError(f"{self.csv}: cannot be read ({exc.strerror or exc})") from exc
-        lines = text.splitlines()
-        header = lines[0] if lines else ""
-        separator = max(",;\t", key=header.count)
-        reader = csv.reader(lines, delimiter=separator)
-        names = [cell.strip().lower() for cell in next(reader, [])]
-        lacking = [c for c in REQUIRED if c not in names]
-        if lacking:
-            raise UsageError(
-                f"{self.csv}: no column {' and no column '.join(lacking)} in its first line ({header[:80]!r}); "
-                f"expected {_wanted()}"
-            )
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, {n: c.strip() for n, c in zip(names, cells)}
-
-    def _read(self) -> tuple[list[Clip], list[Problem]]:
+            rows = list(named_rows(read_text_table(self.csv), REQUIRED, COLUMNS))
+        except SheetError as exc:
+            raise UsageError(str(exc)) from exc
         clips: list[Clip] = []
         problems: list[Problem] = []
         seen: dict[tuple[str, str], int] = {}
-        for line, row in self._rows():
-            subject, clip = row.get("subject", ""), row.get("clip", "")
-            where = f"line {line} of {self.csv.name}"
+        for row in rows:
+            subject, clip = row.cells.get("subject", ""), row.cells.get("clip", "")
+            where = f"line {row.line} of {self.csv.name}"
+            if not row.usable:
+                problems.append(Problem(self.name, "", "", f"{where} {row.odd}"))
+                continue
             if not subject or not clip:
                 problems.append(Problem(self.name, subject, clip, f"{where} names no subject or no clip"))
                 continue
@@ -110,13 +101,16 @@ class Folder(Dataset):
                 first = seen[subject, clip]
                 problems.append(Problem(self.name, subject, clip, f"{where} repeats the clip of line {first}"))
                 continue
-            seen[subject, clip] = line
+            seen[subject, clip] = row.line
             try:
-                found = self._clip(subject, clip, row)
+                found = self._clip(subject, clip, row.cells)
             except (_RowError, ClipReadError, UsageError) as exc:
                 problems.append(Problem(self.name, subject, clip, f"{where}: {exc}"))
                 continue
             clips.append(found)
+            if row.odd:
+                reason = f"{where} {row.odd}; what is missing is taken as empty"
+                problems.append(Problem(self.name, subject, clip, reason, skipped=False))
             last = len(found) - 1
             outside = [f"{k} {getattr(found, k)}" for k in INDEXES if (getattr(found, k) or 0) > last]
             if outside:
@@ -149,43 +143,47 @@ class Folder(Dataset):
 
     def _frames(self, subject: str, clip: str, fps: float | None) -> FrameFolder | VideoFile:
         for name in (subject, clip):
-            # A table must not lead out of its folder.
-            if name in (".", "..") or "/" in name or "\\" in name:
-                raise _RowError(f"{name!r} is no name of a folder")
+            # A table must not lead out of its folder; a link that somebody put into the folder may.
+            if not _is_name(name):
+                raise _RowError(f"{name!r} is no name of a folder below {self.root}")
         folder = self.root / subject / clip
-        if folder.is_dir():
+        if is_folder(folder):
             return FrameFolder(folder, fps=fps)
         for path in [folder, *(folder.with_name(clip + suffix) for suffix in VIDEO_SUFFIXES)]:
-            if path.is_file():
+            if is_file(path):
                 return VideoFile(path)
         raise _RowError(
             f"no folder {subject}/{clip} and no video {subject}/{clip}.mp4 (or {', '.join(VIDEO_SUFFIXES[1:4])}, ...)"
         )
 
     def _unlisted(self, listed: set[tuple[str, str]]) -> list[Problem]:
-        subjects = {s for s, _ in listed}
-        return [
-            Problem(
-                self.name,
-                subject,
-                folder.name,
-                f"a folder that {self.csv.name} does not list",
-                remedy=f"add a row for it to {self.csv.name}, or nothing if it is not wanted",
-                kind="unknown folder",
-            )
-            for subject in sorted(subjects)
-            if (self.root / subject).is_dir() and not {"/", "\\", ".."} & {subject}
-            for folder in sorted((self.root / subject).iterdir())
-            if folder.is_dir() and not folder.name.startswith(".") and (subject, folder.name) not in listed
-        ]
+        problems = []
+        for subject in sorted({s for s, _ in listed if _is_name(s)}):
+            if not is_folder(self.root / subject):
+                continue
+            try:
+                there = sorted((self.root / subject).iterdir())
+            except OSError as exc:
+                reason = f"its folder cannot be listed ({exc.strerror or exc})"
+                remedy = "see that the folder may be read"
+                problems.append(Problem(self.name, subject, "", reason, False, remedy, "unreadable folder"))
+                continue
+            reason = f"a folder that {self.csv.name} does not list"
+            remedy = f"add a row for it to {self.csv.name}, or nothing if it is not wanted"
+            problems += [
+                Problem(self.name, subject, folder.name, reason, remedy=remedy, kind="unknown folder")
+                for folder in there
+                if is_folder(folder) and not folder.name.startswith(".") and (subject, folder.name) not in listed
+            ]
+        return problems
+
+
+def _is_name(name: str) -> bool:
+    return name not in (".", "..") and not {"/", "\\", "\0"} & set(name)
 
 
 class _RowError(Exception):
     """A row that cannot be used; the message says why."""
-
-
-def _wanted() -> str:
-    return "subject,clip,onset,apex,offset,emotion[,fps,action_units]"
 
 
 def _number(text: str, name: str) -> float | None:
@@ -204,6 +202,6 @@ def _index(text: str, name: str) -> int | None:
     value = _number(text, name)
     if value is None:
         return None
-    if value != int(value) or value < 0:
+    if value != int(value) or not 0 <= value <= MOST_FRAMES:
         raise _RowError(f"{name} is {text!r}; expected a 0-based frame index or nothing")
     return int(value)

@@ -1,16 +1,19 @@
-"""What the data sets of long videos share: many events a video, and videos without any."""
+"""The base of the data sets of long videos: many events per video, and videos without any."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fleeting.clips import Clip, Event, FrameFolder, FrameSlice, Recording
-from fleeting.datasets.base import Problem
-from fleeting.datasets.disk import UNPACK, Place, ReleasedDataset, Row
+from fleeting.datasets.disk import UNPACK, ReleasedDataset, Row
+from fleeting.datasets.exploring import Place
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import open_dataset
 from fleeting.datasets.sheets import frame_number
-from fleeting.errors import ClipReadError, UsageError
+from fleeting.errors import ClipReadError, EmptyClipError, UsageError
+from fleeting.renamed import adopt_renamed_methods
 
 __all__ = ["EventRow", "LongDataset", "load_recordings"]
 
@@ -27,7 +30,7 @@ class EventRow:
     where : str
         For messages, as in ``row 17 of SAMM_LongVideos_V2_Release.xlsx``.
     video : str
-        Key of the video, as ``_find`` makes it.
+        Key of the video, as :meth:`~fleeting.datasets.disk.ReleasedDataset.find_clip` makes it.
     kind : str
         ``micro`` or ``macro``.
     frames : dict of str to str
@@ -51,21 +54,36 @@ class LongDataset(ReleasedDataset):
 
     #: events of the complete release by kind, as far as they are known
     known_events: dict[str, int]
-    #: whether videos that the annotation does not name belong to the set
+    #: if True, videos that the annotation does not name belong to the set
     unannotated = True
     variants: Sequence[str] = ("raw",)
 
-    def _event_rows(self, problems: list[Problem]) -> list[EventRow] | None:
-        """The annotated events, or ``None`` where the annotation is missing."""
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adopt_renamed_methods(cls, {"_event_rows": "read_events"})
+
+    def read_events(self, problems: list[Problem]) -> list[EventRow] | None:
+        """Read the annotated events.
+
+        Parameters
+        ----------
+        problems : list of Problem
+            Faults of the annotation are added here.
+
+        Returns
+        -------
+        list of EventRow or None
+            ``None`` where the annotation is missing.
+        """
         raise NotImplementedError
 
     def recordings(self) -> list[Recording]:
-        """All usable videos with their events, in order of subject and name; frames are read when asked for."""
+        """List all usable videos with their events, in order of subject and name; frames are read when asked for."""
         self.clips()
         return list(self._recordings)
 
     def layout(self) -> dict[str, str]:
-        """Where its parts were found, and how many events there are."""
+        """Say in which places its parts were found, and how many events there are."""
         events = [event for recording in self.recordings() for event in recording.events]
         parts = []
         for kind, known in self.known_events.items():
@@ -73,14 +91,16 @@ class LongDataset(ReleasedDataset):
             parts.append(f"{found} {kind} (complete: {known})")
         return {**super().layout(), "videos": str(len(self.recordings())), "events": ", ".join(parts)}
 
-    def _rows(self, problems: list[Problem]) -> list[Row] | None:
+    def read_rows(self, problems: list[Problem]) -> list[Row] | None:
+        """Read the annotated clips; ``None`` where the annotation is missing."""
         raise NotImplementedError("a long data set has events, not one row per clip")
 
-    def _read(self) -> tuple[list[Clip], list[Problem]]:
+    def read_clips(self) -> tuple[list[Clip], list[Problem]]:
+        """Read the annotations: all usable clips, and what is wrong on disk."""
         self._recordings: list[Recording] = []
         problems: list[Problem] = []
-        rows = self._event_rows(problems)
-        folders = self._folders()
+        rows = self.read_events(problems)
+        folders = self.folders()
         if rows is None:
             return [], problems
         if not folders:
@@ -99,15 +119,15 @@ class LongDataset(ReleasedDataset):
             if key in by_video or self.unannotated:
                 self._add(key, place, by_video.get(key, []), problems)
         strangers = () if self.unannotated else by_video
-        problems += [p for p in self._strangers(folders, strangers or folders) if p.kind != "unknown folder"]
+        problems += [p for p in self.unlisted_folders(folders, strangers or folders) if p.kind != "unknown folder"]
         return [clip for recording in self._recordings for clip in event_clips(recording)], problems
 
     def _add(self, key: str, place: Place, rows: list[EventRow], problems: list[Problem]) -> None:
-        subject = self._subjects[place.path]
+        subject = self.subject_of[place.path]
         try:
             frames = FrameFolder(place.path, fps=self.fps)
-        except ClipReadError:
-            reason = f"its folder {place.path} holds no images"
+        except ClipReadError as exc:
+            reason = f"its folder {place.path} holds no images" if isinstance(exc, EmptyClipError) else str(exc)
             problems.append(Problem(self.name, subject, key, reason, True, UNPACK, "missing clip"))
             return
         if frames.gaps:
@@ -162,7 +182,7 @@ class LongDataset(ReleasedDataset):
 
 
 def event_clips(recording: Recording) -> list[Clip]:
-    """A clip of each event, with a second before and after it."""
+    """Cut a clip of each event, with a second before and after it."""
     lead = round(LEAD * recording.fps)
     clips = []
     for number, event in enumerate(recording.events, start=1):
@@ -177,7 +197,7 @@ def event_clips(recording: Recording) -> list[Clip]:
 
 
 def load_recordings(specs: Sequence[str]) -> list[Recording]:
-    """The long videos of one data set, or of several, given as ``KIND:PATH``.
+    """Load the long videos of one data set, or of several, given as ``KIND:PATH``.
 
     Raises
     ------

@@ -7,14 +7,17 @@ action_units``; frames are 0-based. ``fleeting synth-long`` writes both.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from fleeting.clips import KINDS, Clip, Event, Recording, kind_of, open_frames
-from fleeting.datasets.base import Dataset, Problem
+from fleeting.clips import KINDS, Clip, Event, FrameFolder, Recording, VideoFile, kind_of, open_frames
+from fleeting.clips.frames import check_rate, is_file
+from fleeting.datasets.base import Dataset
+from fleeting.datasets.exploring import list_folder
 from fleeting.datasets.long import event_clips
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import frame_number
+from fleeting.datasets.text_tables import SheetError, named_rows, read_text_table
 from fleeting.errors import ClipReadError, FleetingError, UsageError
 
 __all__ = ["Recordings"]
@@ -40,53 +43,66 @@ class Recordings(Dataset):
 
     def __init__(self, root: str | Path) -> None:
         super().__init__(root)
-        if not self.root.is_dir():
-            raise UsageError(f"{self.root}: no such folder; expected one with recordings.csv and events.csv")
-        if (self.root / "recordings.json").is_file():
+        list_folder(self.root, "one with recordings.csv and events.csv")
+        if is_file(self.root / "recordings.json"):
             self.name = "synthetic-long"
-        self._videos = _table(self.root / "recordings.csv", ("subject", "recording", "file"))
-        self._events = _table(self.root / "events.csv", ("subject", "recording", "onset", "offset"))
+        self._damaged: list[str] = []
+        self._videos = _table(self.root / "recordings.csv", ("subject", "recording", "file"), self._damaged)
+        self._events = _table(self.root / "events.csv", ("subject", "recording", "onset", "offset"), self._damaged)
 
     def recordings(self) -> list[Recording]:
-        """All usable videos with their events."""
+        """List all usable videos with their events."""
         self.clips()
         return list(self._recordings)
 
-    def _read(self) -> tuple[list[Clip], list[Problem]]:
+    def read_clips(self) -> tuple[list[Clip], list[Problem]]:
+        """Read the tables: a clip of each event, and what is wrong with their rows and on disk."""
         self._recordings: list[Recording] = []
-        problems: list[Problem] = []
-
-        def problem(row: dict[str, str], reason: str, skipped: bool = True) -> None:
-            problems.append(Problem(self.name, row["subject"], row["recording"], reason, skipped))
-
+        problems = [Problem(self.name, "", "", reason) for reason in self._damaged]
         listed = {(row["subject"], row["recording"]) for row in self._videos}
         for row in self._events:
             if (row["subject"], row["recording"]) not in listed:
-                problem(row, f"line {row['line']} of events.csv is of a video that recordings.csv does not list")
+                reason = f"line {row['line']} of events.csv is of a video that recordings.csv does not list"
+                problems.append(self._problem(row, reason))
         for video in self._videos:
             try:
-                place = self.root / video["file"]
-                # A table must not lead out of its folder.
-                if not place.resolve().is_relative_to(self.root.resolve()) or not video["file"]:
-                    raise UsageError(f"{video['file']!r} is no place below {self.root}")
-                frames = open_frames(place)
-                fps = float(video.get("fps") or 0) or frames.fps
-                if fps is None or not fps > 0:
-                    raise UsageError(f"no frames per second; fill in the column fps of line {video['line']}")
+                frames, fps = self._open(video)
+                events = self._events_of(video, fps, len(frames), problems)
+                name = (self.name, video["subject"], video["recording"])
+                self._recordings.append(Recording(*name, frames, fps, tuple(events)))
             except (ClipReadError, ValueError) as exc:
-                problem(video, f"line {video['line']} of recordings.csv: {exc}")
-                continue
-            events = []
-            for row in self._events:
-                if (row["subject"], row["recording"]) == (video["subject"], video["recording"]):
-                    try:
-                        events.append(_event(row, fps, len(frames)))
-                    except (FleetingError, ValueError) as exc:
-                        problem(row, f"line {row['line']} of events.csv: {exc}")
-            events.sort(key=lambda event: event.interval)
-            name = (self.name, video["subject"], video["recording"])
-            self._recordings.append(Recording(*name, frames, fps, tuple(events)))
+                problems.append(self._problem(video, f"line {video['line']} of recordings.csv: {exc}"))
         return [clip for recording in self._recordings for clip in event_clips(recording)], problems
+
+    def _open(self, video: dict[str, str]) -> tuple[FrameFolder | VideoFile, float]:
+        place = self.root / video["file"]
+        try:
+            inside = bool(video["file"]) and place.resolve().is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError, ValueError) as exc:
+            # A link to itself, or a name that no file has.
+            raise UsageError(f"{video['file']!r} cannot be looked at ({exc})") from exc
+        # A table must not lead out of its folder.
+        if not inside:
+            raise UsageError(f"{video['file']!r} is no place below {self.root}")
+        frames = open_frames(place)
+        fps = float(video.get("fps") or 0) or frames.fps
+        if fps is None or not fps > 0:
+            raise UsageError(f"no frames per second; fill in the column fps of line {video['line']}")
+        check_rate(fps, place)
+        return frames, fps
+
+    def _events_of(self, video: dict[str, str], fps: float, length: int, problems: list[Problem]) -> list[Event]:
+        events = []
+        for row in self._events:
+            if (row["subject"], row["recording"]) == (video["subject"], video["recording"]):
+                try:
+                    events.append(_event(row, fps, length))
+                except (FleetingError, ValueError) as exc:
+                    problems.append(self._problem(row, f"line {row['line']} of events.csv: {exc}"))
+        return sorted(events, key=lambda event: event.interval)
+
+    def _problem(self, row: dict[str, str], reason: str) -> Problem:
+        return Problem(self.name, row["subject"], row["recording"], reason)
 
 
 def _event(row: dict[str, str], fps: float, length: int) -> Event:
@@ -102,25 +118,11 @@ def _event(row: dict[str, str], fps: float, length: int) -> Event:
     return Event(onset, apex, offset, kind, row.get("emotion") or None, row.get("action_units", ""))
 
 
-def _table(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
+def _table(path: Path, required: tuple[str, ...], problems: list[str]) -> list[dict[str, str]]:
+    columns = ", ".join(required)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        text = path.read_text(encoding="latin-1")  # older spreadsheet programs
-    except OSError as exc:
-        raise UsageError(
-            f"{path}: cannot be read ({exc.strerror or exc}); expected a table with {', '.join(required)}"
-        ) from exc
-    lines = text.splitlines()
-    header = lines[0] if lines else ""
-    reader = csv.reader(lines, delimiter=max(",;\t", key=header.count))
-    names = [cell.strip().lower() for cell in next(reader, [])]
-    lacking = [name for name in required if name not in names]
-    if lacking:
-        raise UsageError(f"{path}: no column {' and no column '.join(lacking)} in its first line ({header[:80]!r})")
-    rows = []
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            row = dict.fromkeys(names, "") | {name: cell.strip() for name, cell in zip(names, cells)}
-            rows.append(row | {"line": str(reader.line_num)})
-    return rows
+        rows = list(named_rows(read_text_table(path), required, columns))
+    except SheetError as exc:
+        raise UsageError(f"{exc}{'' if columns in str(exc) else f' with {columns}'}") from exc
+    problems += [f"line {row.line} of {path.name} {row.odd}" for row in rows if not row.usable]
+    return [row.cells | {"line": str(row.line)} for row in rows if row.usable]

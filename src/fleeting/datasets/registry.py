@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, overload
 
 from fleeting.clips import Clip
-from fleeting.datasets.base import Dataset, Problem
+from fleeting.datasets.base import Dataset
+from fleeting.datasets.problems import Problem
 from fleeting.errors import UsageError
 from fleeting.registry import Registry, warn_nameless
 
@@ -84,7 +85,7 @@ def open_dataset(spec: str) -> Dataset:
 
 
 def load_clips(specs: Sequence[str]) -> list[Clip]:
-    """The clips of one data set, or of several as a composite, in the order given.
+    """Load the clips of one data set, or of several as a composite, in the order given.
 
     Raises
     ------
@@ -95,7 +96,13 @@ def load_clips(specs: Sequence[str]) -> list[Clip]:
 
 
 def load_with_problems(specs: Sequence[str]) -> tuple[list[Clip], list[Problem]]:
-    """As :func:`load_clips`, with what was found wrong on the way."""
+    """Load clips as :func:`load_clips` does, with the faults that were found on the way.
+
+    Raises
+    ------
+    UsageError
+        If there is none, one cannot be opened, all clips are unusable, or two clips would have the same key.
+    """
     if isinstance(specs, str):
         specs = [specs]
     if not specs:

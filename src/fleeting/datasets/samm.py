@@ -19,11 +19,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fleeting.datasets.base import Problem
-from fleeting.datasets.disk import Place, ReleasedDataset, Row
+from fleeting.datasets.disk import ReleasedDataset, Row
+from fleeting.datasets.exploring import Place
 from fleeting.datasets.facts import documented
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import register_dataset
-from fleeting.datasets.sheets import Sheet, SheetError, read_sheets
+from fleeting.datasets.sheets import Sheet, SheetError, is_whole, read_sheets
 
 __all__ = ["Samm"]
 
@@ -69,21 +70,24 @@ class Samm(ReleasedDataset):
     known_subjects = tuple(f"{i:03d}" for i in range(6, 38) if i not in (8, 27, 29))
     expected = f"SAMM/006/006_1_2/006_05562.jpg and {CODES}"
 
-    def _find(self, place: Place) -> tuple[str, str, str] | None:
+    def find_clip(self, place: Place) -> tuple[str, str, str] | None:
+        """Tell variant, key and subject of a clip's folder; ``None`` for other folders."""
         if re.fullmatch(r"\d{1,3}_\d+_\d+", place.name) is None:
             return None
         cropped = place.cropped or any("crop" in name.lower() for name in place.above)
         return ("cropped" if cropped else "raw"), _clip_name(place.name), _clip_name(place.name)[:3]
 
-    def _is_annotation(self, path: Path) -> bool:
+    def is_annotation(self, path: Path) -> bool:
+        """Tell by its name whether a spreadsheet is of this data set."""
         name = path.name.lower()
         return "samm" in name and "long" not in name
 
-    def _key(self, row: Row) -> str:
+    def row_key(self, row: Row) -> str:
+        """Give the key that a row and its folder have in common."""
         return row.clip
 
     def layout(self) -> dict[str, str]:
-        """Where the frames and the table were found."""
+        """Say in which places the frames and the table were found."""
         sheet = self._sheet([])
         return {**super().layout(), "table": f"{sheet.path} [{sheet.name}]" if sheet else "none found"}
 
@@ -97,13 +101,14 @@ class Samm(ReleasedDataset):
                 faults.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
                 continue
             return next((sheet for sheet in sheets if "micro" in sheet.name.lower()), sheets[0])
-        problems += [] if self._guessing else faults
+        problems += [] if self.guessing else faults
         return None
 
-    def _rows(self, problems: list[Problem]) -> list[Row] | None:
+    def read_rows(self, problems: list[Problem]) -> list[Row] | None:
+        """Read the annotated clips; ``None`` where the annotation is missing."""
         sheet = self._sheet(problems)
         if sheet is None:
-            problems.append(self._no_annotation(CODES))
+            problems.append(self.no_annotation(CODES))
             return None
         rows = []
         for number, cells in sheet.rows:
@@ -117,21 +122,21 @@ class Samm(ReleasedDataset):
                 continue
             clip = _clip_name(cells["clip"])
             subject = clip[:3]
-            if cells["subject"].isdigit() and int(cells["subject"]) != int(subject):
+            if is_whole(cells["subject"]) and int(cells["subject"]) != int(subject):
                 reason = f"{where} has subject {cells['subject']} and file name {clip}; the file name is followed"
                 remedy = "correct the cell from the release's own spreadsheet"
                 problems.append(Problem(self.name, subject, clip, reason, False, remedy, "annotation"))
-            emotion = self._emotion(cells["emotion"], where, subject, clip, problems)
+            emotion = self.known_emotion(cells["emotion"], where, subject, clip, problems)
             times = {name: cells[name] for name in ("onset", "apex", "offset")}
             rows.append(Row(where, subject, clip, emotion, cells.get("action_units", ""), times))
         return rows
 
     def objective_classes(self) -> dict[str, int]:
-        """Objective class (Davison et al. 2018) of each clip by its key; empty where the table has no such column."""
+        """Look up the objective class (Davison et al. 2018) by each clip's key; empty where the table has no such column."""
         sheet = self._sheet([])
         found: dict[str, int] = {}
         for _, cells in sheet.rows if sheet else ():
-            if re.fullmatch(r"\d{1,3}_\d+_\d+", cells["clip"]) and cells.get("objective", "").isdigit():
+            if re.fullmatch(r"\d{1,3}_\d+_\d+", cells["clip"]) and is_whole(cells.get("objective", "")):
                 clip = _clip_name(cells["clip"])
                 found[f"{self.name}/{clip[:3]}/{clip}"] = int(cells["objective"])
         return found

@@ -19,9 +19,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fleeting.datasets.base import Problem
 from fleeting.datasets.disk import Place, Row
 from fleeting.datasets.long import EventRow, LongDataset
+from fleeting.datasets.problems import Problem
 from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import SheetError, read_sheets
 
@@ -66,25 +66,29 @@ class SammLong(LongDataset):
     known_events = {"macro": 343, "micro": 159}  # noqa: RUF012 - never changed
     expected = f"SAMM_longvideos/006_1/006_1_0001.jpg and {CODES}"
 
-    def _find(self, place: Place) -> tuple[str, str, str] | None:
+    def find_clip(self, place: Place) -> tuple[str, str, str] | None:
+        """Tell variant, key and subject of a clip's folder; ``None`` for other folders."""
         if re.fullmatch(r"\d{1,3}_\d+", place.name) is None or not place.n_images:
             return None
         key = _video(place.name)
         return "raw", key, key[:3]
 
-    def _is_annotation(self, path: Path) -> bool:
+    def is_annotation(self, path: Path) -> bool:
+        """Tell by its name whether a spreadsheet is of this data set."""
         name = path.name.lower()
         return "samm" in name and "long" in name
 
-    def _key(self, row: Row) -> str:
+    def row_key(self, row: Row) -> str:
+        """Give the key that a row and its folder have in common."""
         return _video(row.clip)
 
-    def _event_rows(self, problems: list[Problem]) -> list[EventRow] | None:
+    def read_events(self, problems: list[Problem]) -> list[EventRow] | None:
+        """Read the annotated events; ``None`` where the annotation is missing."""
         for path in self.tables:
             try:
                 sheets = read_sheets(path, _COLUMNS, optional=("action_units", "subject"))
             except SheetError as exc:
-                if not self._guessing:
+                if not self.guessing:
                     remedy = f"copy {CODES} again from the release"
                     problems.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
                 continue
@@ -104,7 +108,7 @@ class SammLong(LongDataset):
                 units = cells.get("action_units", "")
                 rows.append(EventRow(where, video[:3], video, kind, None, units, times))
             return rows
-        problems.append(self._no_annotation(CODES))
+        problems.append(self.no_annotation(CODES))
         return None
 
 

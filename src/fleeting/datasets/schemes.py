@@ -21,8 +21,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from fleeting.clips import Clip
-from fleeting.datasets.base import Problem
 from fleeting.datasets.facts import known_counts, read_facts
+from fleeting.datasets.problems import Problem
 from fleeting.errors import UsageError
 from fleeting.registry import Registry
 
@@ -50,13 +50,13 @@ class Discrepancy:
     Attributes
     ----------
     dataset, label : str
-        Of which set, and the scheme's name of the class.
+        The data set, and the scheme's name of the class.
     found, published : int
         Clips here, and in ``source``.
     note : str
-        What is known of the difference, or what it may mean.
+        Explanation of the difference, as far as one is known.
     source : str
-        Who published it.
+        Paper that published it.
     """
 
     dataset: str
@@ -92,7 +92,7 @@ def _schemes() -> Registry[tuple[str, ...]]:
 
 
 def scheme_classes(scheme: str) -> tuple[str, ...]:
-    """The labels of a scheme, in the order of its paper; empty for ``original``, which has each set's own.
+    """List the labels of a scheme, in the order of its paper; empty for ``original``, which has each set's own.
 
     >>> scheme_classes("talluri2022")
     ('happy', 'disgust', 'surprise')
@@ -101,7 +101,7 @@ def scheme_classes(scheme: str) -> tuple[str, ...]:
 
 
 def apply_scheme(clips: Iterable[Clip], scheme: str) -> list[Clip]:
-    """The clips that a scheme has a label for, with that label as their emotion.
+    """Select the clips that a scheme has a label for, with that label as their emotion.
 
     Clips that carry the scheme's labels already stay as they are, so applying a scheme twice does nothing. What is left
     out, and why, :func:`left_out` says.
@@ -135,7 +135,7 @@ def apply_scheme(clips: Iterable[Clip], scheme: str) -> list[Clip]:
 
 
 def left_out(clips: Iterable[Clip], scheme: str) -> list[Problem]:
-    """The clips that :func:`apply_scheme` drops, each with the reason."""
+    """List the clips that :func:`apply_scheme` drops, each with the reason."""
     found = []
     scheme = _schemes().name(scheme)
     for clip in clips:
@@ -151,7 +151,7 @@ def published_counts(scheme: str) -> dict[tuple[str, str], int]:
 
 
 def scheme_discrepancies(clips: Iterable[Clip] | pd.DataFrame, scheme: str) -> list[Discrepancy]:
-    """Where the number of clips of a class is not the published one, for each known set among the clips.
+    """Compare the number of clips of each class with the published one, for each known set among the clips.
 
     The complete sets differ from Talluri et al. 2022, table 1, in three places: the table swaps SAMM's disgust (9) and
     surprise (15), and prints 28 surprise for CASME II where the coding sheet has 25.
@@ -248,7 +248,7 @@ def _published(scheme: str) -> dict[tuple[str, str], tuple[int, str, str]]:
 
 
 def _true_counts(scheme: str, dataset: str) -> Counter[str]:
-    """What the scheme makes of the complete data set."""
+    """The counts that the scheme makes of the complete data set."""
     counts: Counter[str] = Counter()
     for emotion, count in known_counts(dataset).items():
         label, _, _ = _label(scheme, dataset, "", "", emotion)

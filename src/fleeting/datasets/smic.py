@@ -26,9 +26,10 @@ from functools import cached_property
 from pathlib import Path
 
 from fleeting.clips import Clip, Event, FrameFolder, Recording
-from fleeting.datasets.base import Problem, WrongFolderError
-from fleeting.datasets.disk import Place, ReleasedDataset, Row
+from fleeting.datasets.disk import ReleasedDataset, Row
+from fleeting.datasets.exploring import Place
 from fleeting.datasets.facts import documented
+from fleeting.datasets.problems import Problem, WrongFolderError
 from fleeting.datasets.registry import register_dataset
 from fleeting.datasets.sheets import Sheet, SheetError, frame_number, read_sheets
 from fleeting.errors import unknown_choice
@@ -37,7 +38,7 @@ __all__ = ["Smic"]
 
 SUBSETS = ("HS", "HS-E", "VIS", "NIR")
 _EMOTIONS = {"ne": "negative", "po": "positive", "su": "surprise", "sur": "surprise"}
-_CLIP = re.compile(r"s(\d{1,2})_(ne|po|sur|su)_(\d+)", re.I)
+_CLIP = re.compile(r"s(\d{1,2})_(ne|po|sur|su)_(\d{1,9})", re.I)
 _COLUMNS = {
     "subject": ("Subject",),
     "clip": ("Filename",),
@@ -114,16 +115,16 @@ class Smic(ReleasedDataset):
 
     @property
     def annotated(self) -> bool:
-        """Whether the clips are the longer ones, which a table annotates."""
+        """True if the clips are the longer ones, which a table annotates."""
         return self.subset == "HS-E" or self.variant == "long"
 
     def expressions(self, clip: Clip) -> list[tuple[int, int]]:
-        """All annotated expressions of one of its clips, as ``(onset, offset)``; 0-based, the offset included."""
+        """List all annotated expressions of one of its clips, as ``(onset, offset)``; 0-based, the offset included."""
         self.clips()
         return list(self._expressions.get(clip.key, []))
 
     def recordings(self) -> list[Recording]:
-        """The longer clips with all their expressions, for spotting; none for the clips that are cut to one.
+        """List the longer clips with all their expressions, for spotting; none for the clips that are cut to one.
 
         All of them are micro-expressions, however long: SMIC was coded so.
         """
@@ -141,7 +142,8 @@ class Smic(ReleasedDataset):
             for clip in self.clips()
         ]
 
-    def _find(self, place: Place) -> tuple[str, str, str] | None:
+    def find_clip(self, place: Place) -> tuple[str, str, str] | None:
+        """Tell variant, key and subject of a clip's folder; ``None`` for other folders."""
         match = _CLIP.fullmatch(place.name)
         if match is None:
             return None
@@ -160,23 +162,26 @@ class Smic(ReleasedDataset):
         clips = (place for place in self.tree.places if _CLIP.fullmatch(place.name))
         return any(_camera_and_length(place)[0] == self.camera for place in clips)
 
-    def _is_annotation(self, path: Path) -> bool:
+    def is_annotation(self, path: Path) -> bool:
+        """Tell by its name whether a spreadsheet is of this data set."""
         name = path.name.lower()
-        return (self.subset == "HS-E" or "long" in self._places) and "smic" in name
+        return (self.subset == "HS-E" or "long" in self.found) and "smic" in name
 
-    def _key(self, row: Row) -> str:
+    def row_key(self, row: Row) -> str:
+        """Give the key that a row and its folder have in common."""
         return _key(row.clip)
 
     def layout(self) -> dict[str, str]:
-        """Where the frames and, for longer clips, the annotation were found."""
+        """Say in which places the frames and, for longer clips, the annotation were found."""
         sheet = self._sheet([]) if self.annotated else None
         return super().layout() | ({"table": f"{sheet.path} [{sheet.name}]"} if sheet else {})
 
-    def _rows(self, problems: list[Problem]) -> list[Row] | None:
+    def read_rows(self, problems: list[Problem]) -> list[Row] | None:
+        """Read the annotated clips; ``None`` where the annotation is missing."""
         if self.annotated:
             return self._annotated_rows(problems)
         rows = []
-        for place in sorted(self._folders().values(), key=lambda place: _order(place.name)):
+        for place in sorted(self.folders().values(), key=lambda place: _order(place.name)):
             match = _CLIP.fullmatch(place.name)
             assert match is not None
             subject = f"s{int(match.group(1)):02d}"
@@ -186,14 +191,14 @@ class Smic(ReleasedDataset):
             if emotion != coded:
                 reason = f"its name says {coded}, its folder {emotion}; the folder is followed"
                 remedy = "move the folder to its class, if it was misplaced"
-                problems.append(self._problem(row, reason, "annotation", remedy))
+                problems.append(self.problem(row, reason, "annotation", remedy))
             rows.append(row)
         return rows
 
     def _annotated_rows(self, problems: list[Problem]) -> list[Row] | None:
         sheet = self._sheet(problems)
         if sheet is None:
-            problems.append(self._no_annotation(f"SMIC-{self.camera}-E_annotation.xlsx"))
+            problems.append(self.no_annotation(f"SMIC-{self.camera}-E_annotation.xlsx"))
             return None
         rows = []
         for number, cells in sheet.rows:
@@ -207,7 +212,7 @@ class Smic(ReleasedDataset):
                 continue
             subject, coded = f"s{int(match.group(1)):02d}", _EMOTIONS[match.group(2).lower()]
             clip = cells["clip"]
-            emotion = self._emotion(cells.get("emotion", ""), where, subject, clip, problems) or coded
+            emotion = self.known_emotion(cells.get("emotion", ""), where, subject, clip, problems) or coded
             frames = {name: text for name, text in cells.items() if name not in ("subject", "clip", "emotion")}
             rows.append(Row(where, subject, clip, emotion, "", frames))
         return rows
@@ -220,7 +225,7 @@ class Smic(ReleasedDataset):
                 sheets = read_sheets(path, _COLUMNS, optional=_OPTIONAL)
             except SheetError as exc:
                 remedy = f"copy SMIC-{self.camera}-E_annotation.xlsx again from the release"
-                if not self._guessing:
+                if not self.guessing:
                     problems.append(Problem(self.name, "", "", str(exc), False, remedy, "spreadsheet"))
                 continue
             for sheet in sheets:
@@ -235,15 +240,16 @@ class Smic(ReleasedDataset):
             return None
         return min(fitting, key=lambda item: item[:2])[2]
 
-    def _clip(self, row: Row, place: Place, frames: FrameFolder, problems: list[Problem]) -> Clip:
+    def make_clip(self, row: Row, place: Place, frames: FrameFolder, problems: list[Problem]) -> Clip:
+        """Make a clip of a row and its folder."""
         if not self.annotated:
             times: dict[str, int | None] = dict.fromkeys(("onset", "apex", "offset"))
-            self._indexes(row, frames, times, problems)
+            self.frame_indexes(row, frames, times, problems)
             clip = Clip(self.name, row.subject, row.clip, frames, self.fps, row.emotion, "", 0, None, len(frames) - 1)
             self._expressions[clip.key] = [(0, len(frames) - 1)]
             return clip
         row = self._renumbered(row, frames, problems)
-        clip = super()._clip(row, place, frames, problems)
+        clip = super().make_clip(row, place, frames, problems)
         found = []
         for first, last in (("onset", "offset"), ("onset2", "offset2"), ("onset3", "offset3")):
             try:
@@ -276,12 +282,12 @@ class Smic(ReleasedDataset):
                 moved[name] = text if number is None else str(max(0, number + shift))
             reason = f"its frames are numbered anew from {int(frames.numbers[0])}; FirstF {first} was subtracted"
             remedy = "nothing, if no frame is missing at its beginning"
-            problems.append(self._problem(row, reason, "numbering", remedy))
+            problems.append(self.problem(row, reason, "numbering", remedy))
             return Row(row.where, row.subject, row.clip, row.emotion, row.action_units, moved)
         if last is not None and offset is not None and offset > last:
             reason = f"the offset {offset} comes after the last frame {last} in {row.where}"
             remedy = "compare with the release's own spreadsheet; the clip is used up to its last frame"
-            problems.append(self._problem(row, reason, "annotation", remedy))
+            problems.append(self.problem(row, reason, "annotation", remedy))
         ends = [
             f"{what} frame is {int(there)}, the table says {said}"
             for what, there, said in (("first", frames.numbers[0], first), ("last", frames.numbers[-1], last))
@@ -289,11 +295,12 @@ class Smic(ReleasedDataset):
         ]
         if ends:
             remedy = "unpack the clip again, if frames are missing"
-            problems.append(self._problem(row, f"its {' and its '.join(ends)}", "numbering", remedy))
+            problems.append(self.problem(row, f"its {' and its '.join(ends)}", "numbering", remedy))
         return row
 
-    def _wrong_folder(self) -> WrongFolderError:
-        error = super()._wrong_folder()
+    def wrong_folder(self) -> WrongFolderError:
+        """Explain what the folder seems to hold instead."""
+        error = super().wrong_folder()
         there = set()
         for place in self.tree.places:
             if _CLIP.fullmatch(place.name):

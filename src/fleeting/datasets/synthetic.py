@@ -1,7 +1,7 @@
 """The embedded data set: clips with exact ground truth, as ``fleeting synth`` writes them.
 
 Format
-    What :func:`fleeting.synthesis.write_dataset` writes in its plain layout: a :class:`~fleeting.datasets.Folder` with
+    The plain layout of :func:`fleeting.synthesis.write_dataset`: a :class:`~fleeting.datasets.Folder` with
     ``synthetic.json`` (parameters) and ``truth/*.npz`` beside the clips.
 Classes
     By default happiness, disgust and surprise; up to eight emotions as FACS action-unit combinations.
@@ -14,7 +14,6 @@ Licence
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.clips import Clip
-from fleeting.datasets.base import SYNTHETIC, Problem
+from fleeting.clips.frames import is_file, is_folder
 from fleeting.datasets.folder import Folder
+from fleeting.datasets.problems import SYNTHETIC, Problem
 from fleeting.datasets.registry import register_dataset
 from fleeting.errors import FleetingError, UsageError
+from fleeting.records import RecordError, SyntheticHead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +36,7 @@ __all__ = ["Synthetic", "Truth"]
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is true of a synthetic clip.
+    """The exact truth of a synthetic clip.
 
     Attributes
     ----------
@@ -53,11 +54,11 @@ class Truth:
     onset, apex, offset, blink : int or None
         0-based frames or ``None``.
     fps, amplitude : float
-        Frames a second; pixels of a 128-pixel face.
+        Frames per second; pixels of a 128-pixel face.
     amplitude_pixels : float
         The amplitude in pixels of the frames.
     emotion, action_units, identity : str
-        As in the annotations.
+        The same as in the annotations.
     """
 
     landmarks: NDArray[np.float32]
@@ -123,35 +124,42 @@ class Synthetic(Folder):
 
     def __init__(self, root: str | Path) -> None:
         root = Path(root)
-        if not root.exists():
+        if not is_folder(root) and not is_file(root):
             raise UsageError(f"{root}: no such folder; make a synthetic set there with: fleeting synth {root}")
         path = root / SYNTHETIC
-        if not path.is_file():
+        if not is_file(path):
             raise UsageError(
                 f"{root}: no {SYNTHETIC} in it, so it is no synthetic set; make one with: fleeting synth {root}, "
                 f"or read a folder of your own with folder:{root}"
             )
         try:
-            self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            layout = str(self.manifest["parameters"]["layout"])
-        except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise UsageError(f"{path} is damaged ({exc}); delete {root} and run `fleeting synth` again") from exc
+            self.manifest = SyntheticHead.read(path)
+        except RecordError as exc:
+            raise UsageError(f"{path} is damaged ({exc.found}); delete {root} and run `fleeting synth` again") from exc
+        layout = self.manifest.layout
         if layout != "plain":
             raise UsageError(f"{root} holds a synthetic set in the layout of {layout}; read it with {layout}:{root}")
-        if not (root / "clips.csv").is_file():
+        if not is_file(root / "clips.csv"):
             raise UsageError(
                 f"{root}: an unfinished synthetic set (no clips.csv); run the same `fleeting synth` again to "
                 f"complete it"
             )
         super().__init__(root)
 
-    def _read(self) -> tuple[list[Clip], list[Problem]]:
-        clips, problems = super()._read()
-        if not self.manifest.get("complete", False):
+    def read_clips(self) -> tuple[list[Clip], list[Problem]]:
+        """Read the annotations: all usable clips, and what is wrong on disk."""
+        clips, problems = super().read_clips()
+        if not self.manifest.complete:
             reason = "the set is unfinished; run the same `fleeting synth` again to complete it"
             problems.insert(0, Problem(self.name, "", "", reason, skipped=False))
         return clips, problems
 
     def truth(self, clip: Clip) -> Truth:
-        """The exact ground truth of one of its clips."""
+        """Read the exact ground truth of one of its clips.
+
+        Raises
+        ------
+        FleetingError
+            If the file is missing or damaged.
+        """
         return Truth.load(self.root / "truth" / f"{clip.subject}_{clip.name}.npz")

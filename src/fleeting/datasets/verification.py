@@ -1,4 +1,4 @@
-"""What a data set on disk holds, against what is known of the complete one."""
+"""A data set on disk, compared with what is known of the complete one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from fleeting.clips import Clip, FrameFolder
-from fleeting.datasets.base import Problem
 from fleeting.datasets.facts import known_counts
+from fleeting.datasets.problems import Problem
 
 if TYPE_CHECKING:
     from fleeting.datasets.base import Dataset
@@ -29,7 +29,7 @@ class Count:
     Attributes
     ----------
     name : str
-        Of the class or the subject.
+        Name of the class or the subject.
     found : int
         Clips that can be used.
     known : int or None
@@ -43,14 +43,14 @@ class Count:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found in a data set's folder, against what is known.
+    """A data set's folder, compared with what is known of the complete set.
 
     Attributes
     ----------
     dataset, title : str
         The data set.
     layout : dict of str to str
-        Where its parts were found.
+        Places in which its parts were found.
     n_clips, n_known : int and int or None
         Usable clips; clips of the complete set, or ``None``.
     emotions : tuple of Count
@@ -83,22 +83,22 @@ class Verification:
 
     @property
     def usable(self) -> bool:
-        """Whether there is at least one clip to work with."""
+        """True if there is at least one clip to work with."""
         return self.n_clips > 0
 
     @property
     def complete(self) -> bool:
-        """Whether every known clip is there; of a set without published counts, whether nothing was left out."""
+        """True if every known clip is there; for a set without published counts, if nothing was left out."""
         if self.n_known is None:
             return self.usable and not any(problem.skipped for problem in self.problems)
         return self.usable and not self.discrepancies and not self.missing_clips
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, for JSON."""
+        """Give everything as plain values, for JSON."""
         return {"usable": self.usable, "complete": self.complete, **asdict(self)}
 
     def lines(self) -> Iterator[str]:
-        """The report as text, line by line."""
+        """Give the report as text, line by line."""
         state = "complete" if self.complete else "usable, with the problems below" if self.usable else "not usable"
         of = "" if self.n_known is None else f" of {self.n_known}"
         yield f"{self.title}: {self.n_clips}{of} clips, {len(self.subjects)} subjects: {state}"
@@ -139,7 +139,19 @@ def _empty_frames(clips: Iterable[Clip]) -> list[Problem]:
     for clip in clips:
         if not isinstance(clip.frames, FrameFolder):
             continue
-        empty = [name for name in clip.frames.names if (clip.frames.path / name).stat().st_size == 0]
+        empty, gone = [], []
+        for name in clip.frames.names:
+            try:
+                if (clip.frames.path / name).stat().st_size == 0:
+                    empty.append(name)
+            except OSError as exc:
+                gone.append(f"{name} ({exc.strerror or exc})")
+        if gone:
+            reason = (
+                f"{len(gone)} of its files cannot be looked at: {', '.join(gone[:3])}{', ...' if len(gone) > 3 else ''}"
+            )
+            remedy = "see that the folder may be read, or unpack the clip again"
+            found.append(Problem(clip.dataset, clip.subject, clip.name, reason, False, remedy, "unreadable frames"))
         if empty:
             more = ", ..." if len(empty) > 3 else ""
             verb = "is" if len(empty) == 1 else "are"
