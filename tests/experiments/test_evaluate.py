@@ -144,6 +144,34 @@ def test_a_killed_run_resumes_to_the_same_result(small_run, small_config, cache,
     assert _weights(resumed) == _weights(small_run)
 
 
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fleeting.experiments import ExperimentConfig, evaluate
+if __name__ == "__main__":
+    replace = Path.replace
+    def killed(self, target):
+        if Path(target).name == sys.argv[4]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace(self, target)
+    Path.replace = killed
+    config = ExperimentConfig.model_validate_json(sys.argv[1])
+    evaluate(config, sys.argv[2], cache=sys.argv[3], samples=False)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_as_each_file_is_put_in_place_goes_on(small_run, small_config, cache, tmp_path):
+    out = tmp_path / "killed"
+    for name in ("run.json", "predictions.csv", "unit.json", "summary.json"):
+        command = [sys.executable, "-c", _KILLED, small_config.model_dump_json(), str(out), str(cache), name]
+        assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL, name
+        assert list(out.rglob(f".{name}.*.part")), name
+    resumed = evaluate(small_config, out, cache=cache)
+    assert resumed.predictions().equals(small_run.predictions())
+    assert _weights(resumed) == _weights(small_run)
+
+
 def test_models_of_a_run_and_of_one_unit(small_run):
     models = load_models(small_run.path)
     assert len(models) == 2
