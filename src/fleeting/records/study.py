@@ -193,7 +193,7 @@ class StudySection(Record):
     text : tuple of str
         Sentences below it.
     tables, figures : tuple
-        What it shows.
+        Its tables and figures, in order.
     """
 
     id: str = ""
@@ -284,7 +284,7 @@ class StudyPage(Record):
     look_alike : bool
         If True, the clips are synthetic.
     summary : tuple of str
-        What came out, in sentences.
+        The outcome, in sentences.
     banners : tuple of StudyBanner
         Notices.
     sections : tuple of StudySection
@@ -296,7 +296,7 @@ class StudyPage(Record):
     files : dict of str to StudyFile
         By file below the study's folder, the tables as they were written; folders of earlier versions have none.
     versions, machine : dict of str to object
-        What it was computed with.
+        Software and hardware that computed it.
     """
 
     remedy: ClassVar[str] = "run the same command again, which keeps what is finished and writes the page anew"
