@@ -10,6 +10,8 @@ from fleeting.metrics import read_challenge_log, uar, uf1
 from fleeting.records import ChallengeLog, Summary
 
 CLASSES = ["negative", "positive", "surprise"]
+
+
 SUBJECTS = {"casme2": ["01", "02", "05"], "samm": ["006", "NA"], "smic": ["s01", "s02"]}
 
 
@@ -90,3 +92,20 @@ def test_a_partial_composite_is_not_scored_unless_asked(write_run, tmp_path):
         aggregate(run)
     assert not (tmp_path / "by_dataset.csv").exists()
     assert aggregate(run, allow_partial=True).pooled.by_dataset.keys() == {"casme2"}
+
+
+def test_results_are_the_predictions_scored(small_run):
+    predictions = small_run.predictions()
+    results = pd.read_csv(small_run.path / "results.csv")
+    right = predictions["label"] == predictions["prediction"]
+    pooled = results[results["scope"] == "pooled"].iloc[0]
+    assert pooled["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+    assert pooled["accuracy_low"] <= pooled["accuracy"] <= pooled["accuracy_high"]
+    folds = results[results["scope"] == "fold"]
+    assert folds["accuracy"].tolist() == pytest.approx(right.groupby(predictions["fold"]).mean().tolist(), abs=1e-6)
+    assert folds["majority_accuracy"].between(0, 1).all()
+    mean = results[results["scope"] == "mean"].iloc[0]
+    assert mean["accuracy"] == pytest.approx(folds["accuracy"].mean(), abs=1e-6)
+    summary = Summary.read(small_run.path / "summary.json")
+    assert np.sum(summary.pooled.confusion) == 18
+    assert summary.partial is False

@@ -27,16 +27,6 @@ from fleeting.experiments import (
 from fleeting.records import RecordError, RunHead, UnitRecord
 
 
-@pytest.fixture
-def cache(small_run):
-    return small_run.path.parent / "cache"
-
-
-@pytest.fixture
-def copied(small_run, tmp_path):
-    return RunFolder(shutil.copytree(small_run.path, tmp_path / "run"))
-
-
 def lose_an_answer(folder: Path) -> None:
     path = folder / "predictions.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))

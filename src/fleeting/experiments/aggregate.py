@@ -11,7 +11,6 @@ import pandas as pd
 
 from fleeting.errors import UsageError
 from fleeting.experiments.run import RunFolder
-from fleeting.files import write_csv
 from fleeting.metrics import challenge_classes, composite_scores, confusion_matrix, score_all, write_challenge_log
 from fleeting.records import (
     ChallengeLog,
@@ -23,6 +22,7 @@ from fleeting.records import (
     Scores,
     Summary,
     UnitRecord,
+    write_frame,
 )
 
 __all__ = ["METRICS", "aggregate"]
@@ -75,7 +75,7 @@ def aggregate(run: RunFolder, *, allow_partial: bool = False) -> Summary:
     pooled = _pooled(parts, predictions, units, head.classes)
     notices = [_collapse_notice(head, unit) for unit in units if unit.collapse.collapsed]
     ResultRow.write_all(run.path / "results.csv", _result_rows(units, scores, mean, pooled))
-    write_csv(run.path / "by_dataset.csv", parts.round(6))
+    write_frame(run.path / "by_dataset.csv", parts.round(6))
     summary = Summary(
         partial=bool(missing),
         expected=len(head.units),
