@@ -25,7 +25,6 @@ PENDING: set[str] = {
     "analysis",
     "models",
     "reports",
-    "sequences",
     "spotting",
     "studies",
     "synthesis",

@@ -108,7 +108,7 @@ def test_aligned_by_itself_a_frame_follows_the_head_and_the_seams_stay(portrait)
     follows = Irawan2023(**options, alignment="per-frame").build(moving).frames.astype(int)
     assert np.abs(follows[-1] - follows[0]).mean() < 0.5 * np.abs(held[-1] - held[0]).mean()
     recipe, detector = Irawan2023(alignment="per-frame"), default_detector()
-    first = recipe._reference_view(recipe._plan(moving, detector), detector)
+    first = recipe.reference_view(recipe.plan_window(moving, detector), detector)
     later = recipe._frame_view(3, moving.frames[3], first, detector, [])
     assert later.boxes == first.boxes and later.align != first.align
 
@@ -153,7 +153,7 @@ def test_the_mouth_keeps_its_proportions_if_regions_grow(clip):
     faces = Irawan2023(fit="grow")
     (step,) = [step for step in faces.steps(clip) if step.title == "Regions"]
     assert step.images[0].shape[0] > 128
-    view = faces._reference_view(faces._plan(clip, default_detector()), default_detector())
+    view = faces.reference_view(faces.plan_window(clip, default_detector()), default_detector())
     for box, (height, width) in zip(view.boxes, view.sizes, strict=True):
         found = (box.right - box.left) / (box.bottom - box.top)
         assert found == pytest.approx(width / height, rel=0.05)

@@ -1,4 +1,4 @@
-"""What the recipes share whose sequence is one row of features instead of frames."""
+"""Everything that recipes share whose sequence is one row of features instead of frames."""
 
 from __future__ import annotations
 

@@ -152,7 +152,8 @@ class Flow(Recipe):
 
         Raises
         ------
-        As :meth:`build`.
+        ClipReadError, NoFaceError
+            Like :meth:`build`.
         """
         built = self._as_it_is(clip) if isinstance(clip.frames, FlowImage) else None
         stages: list[Step] = []
@@ -209,7 +210,7 @@ class Flow(Recipe):
         return np.hstack(parts[:-1])
 
     def picture_caption(self, info: Mapping[str, Any], n_frames: int) -> str:
-        """What :meth:`picture` shows."""
+        """Say what :meth:`picture` shows."""
         if info.get("apex_source") == "precomputed":
             between = "Precomputed flow"
         else:

@@ -36,7 +36,7 @@ _UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 
 @dataclass(frozen=True)
 class FlowFolderSummary:
-    """What was written.
+    """The flow folder that was written.
 
     Attributes
     ----------

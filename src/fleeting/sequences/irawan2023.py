@@ -119,16 +119,16 @@ class Irawan2023(WindowedRecipe):
         """The recipe in plain sentences."""
         eyes = "with the eyes open" if self.mask == "none" else f"the eyes under {self.mask} polygons"
         sentences = [
-            self._window_sentence(),
+            self.window_sentence(),
             f"Each frame shows both eyes with their brows, and below them the mouth, {eyes}.",
-            self._face_sentence(),
-            *self._motion_sentences(),
+            self.face_sentence(),
+            *self.motion_sentences(),
         ]
         if (self.height, self.width, self.frames, self.step) != (128, 128, 10, 1):
             sentences.append("This is a reduced recipe: the paper takes 10 frames at 128×128 pixels.")
         return sentences
 
-    def _view(
+    def view_of(
         self,
         image: NDArray[np.uint8],
         landmarks: NDArray[np.float64] | None,
@@ -136,6 +136,7 @@ class Irawan2023(WindowedRecipe):
         notes: list[str],
         first: FrameView | None = None,
     ) -> FrameView:
+        """Give the view that keeps the eyes with their brows and the mouth."""
         assert landmarks is not None
         angle = eye_angle(landmarks, corners=True)
         if self.landmarks == "levelled":

@@ -28,8 +28,8 @@ class _Expression(Talluri2022):
     """All frames from onset to offset of the aligned face, none of them made up."""
 
     def expression(self, clip: Clip, detector: FaceDetector) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        plan = self.model_copy(update={"interpolation": "tim"})._plan(clip, detector)
-        frames = self._read(clip, plan, self._reference_view(plan, detector), detector)
+        plan = self.model_copy(update={"interpolation": "tim"}).plan_window(clip, detector)
+        frames = self.read_frames(clip, plan, self.reference_view(plan, detector), detector)
         info = {
             "apex": plan.apex,
             "apex_source": plan.apex_source,

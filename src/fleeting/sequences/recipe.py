@@ -106,7 +106,7 @@ class Recipe(BaseModel):
         return []
 
     def picture(self, frames: NDArray[Any]) -> NDArray[np.uint8] | None:
-        """What a report shows of a sequence: ``uint8`` RGB ``(H, W, 3)``, here a film strip; ``None`` for nothing.
+        """Draw what a report shows of a sequence: ``uint8`` RGB ``(H, W, 3)``, here a film strip; ``None`` for nothing.
 
         Parameters
         ----------
@@ -118,12 +118,12 @@ class Recipe(BaseModel):
         return film_strip(frames, reference_first=self.motion == "difference")
 
     def picture_caption(self, info: Mapping[str, Any], n_frames: int) -> str:
-        """What the picture of a sequence shows, in a sentence.
+        """Say in a sentence what the picture of a sequence shows.
 
         Parameters
         ----------
         info : mapping
-            Of the sequence, as :meth:`build` gives it.
+            Facts of the sequence, as :meth:`build` gives them.
         n_frames : int
             Frames of its clip.
         """
@@ -174,7 +174,7 @@ def register_recipe(name: str) -> Callable[[R], R]:
     Parameters
     ----------
     name : str
-        How :func:`create_recipe` calls it.
+        Name by which :func:`create_recipe` finds it.
 
     Raises
     ------

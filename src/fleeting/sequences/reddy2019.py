@@ -70,9 +70,9 @@ class Reddy2019(_FirstFrames):
     def describe(self) -> list[str]:
         """The recipe in plain sentences."""
         whole = "Whole frames are shown, background and all: no face is looked for."
-        return [self._window_sentence(), whole, *self._motion_sentences(), *self._reduced(64, 64)]
+        return [self.window_sentence(), whole, *self.motion_sentences(), *self._reduced(64, 64)]
 
-    def _view(
+    def view_of(
         self,
         image: NDArray[np.uint8],
         landmarks: NDArray[np.float64] | None,
@@ -80,6 +80,7 @@ class Reddy2019(_FirstFrames):
         notes: list[str],
         first: FrameView | None = None,
     ) -> FrameView:
+        """Give the view of the whole frame."""
         return _WholeView((self.height, self.width), self.color == "grey")
 
 
@@ -143,14 +144,14 @@ class Reddy2019Regions(_FirstFrames):
         """The recipe in plain sentences."""
         shown = "Each frame shows the eyes, and below them nose and mouth, as wide as the face."
         return [
-            self._window_sentence(),
+            self.window_sentence(),
             shown,
-            self._face_sentence(),
-            *self._motion_sentences(),
+            self.face_sentence(),
+            *self.motion_sentences(),
             *self._reduced(64, 32),
         ]
 
-    def _view(
+    def view_of(
         self,
         image: NDArray[np.uint8],
         landmarks: NDArray[np.float64] | None,
@@ -158,5 +159,6 @@ class Reddy2019Regions(_FirstFrames):
         notes: list[str],
         first: FrameView | None = None,
     ) -> FrameView:
+        """Give the view of the eyes and the mouth."""
         assert landmarks is not None
         return _EyesMouthView(landmarks, (self.height, self.width), self.color == "grey")

@@ -36,15 +36,15 @@ class Step:
     Attributes
     ----------
     title : str
-        What was done.
+        Name of the step.
     images : tuple of numpy.ndarray of uint8
         ``uint8`` RGB ``(H, W, 3)`` or grey ``(H, W)`` or ``(H, W, 1)``; one for each frame that is shown.
     captions : tuple of str
-        What each image is.
+        A caption for each image.
     sequence : bool
         Whether these are the frames of the finished sequence.
     changes : bool
-        Of a sequence, whether a row below shows what changed since its first frame.
+        For a sequence, whether a row below shows what changed since its first frame.
     """
 
     title: str
@@ -116,7 +116,7 @@ def draw_steps(steps: Sequence[Step], path: str | os.PathLike[str], *, title: st
     Parameters
     ----------
     steps : sequence
-        Of a recipe's ``steps(clip)``.
+        Steps that a recipe's ``steps(clip)`` gave.
     path : str or os.PathLike
         Ends in png, svg, pdf or jpg.
     title : str, optional

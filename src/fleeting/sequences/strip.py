@@ -18,7 +18,7 @@ _WARM, _COLD = np.array([178, 24, 43]), np.array([33, 102, 172])
 
 
 def change_image(frame: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What changed since the reference, over a faint copy of it: red where it got lighter, blue where darker.
+    """Show what changed since the reference, over a faint copy of it: red where it got lighter, blue where darker.
 
     Parameters
     ----------

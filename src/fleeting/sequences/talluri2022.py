@@ -104,7 +104,7 @@ class Talluri2022(WindowedRecipe):
 
     def describe(self) -> list[str]:
         """The recipe in plain sentences."""
-        sentences = [self._window_sentence(), self._face_sentence(), *self._motion_sentences()]
+        sentences = [self.window_sentence(), self.face_sentence(), *self.motion_sentences()]
         side = (self.height, self.width)
         if side not in ((128, 128), (64, 64)) or self.step != 1 or self.frames not in FRAMES.values():
             sentences.append(
@@ -113,7 +113,7 @@ class Talluri2022(WindowedRecipe):
             )
         return sentences
 
-    def _view(
+    def view_of(
         self,
         image: NDArray[np.uint8],
         landmarks: NDArray[np.float64] | None,
@@ -121,6 +121,7 @@ class Talluri2022(WindowedRecipe):
         notes: list[str],
         first: FrameView | None = None,
     ) -> FrameView:
+        """Give the view of the cropped face."""
         assert landmarks is not None
         align = Alignment.from_landmarks(landmarks, height=self.height, width=self.width, margin=self.margin)
         return _AlignedView(landmarks, align, self.color == "grey")

@@ -1,4 +1,4 @@
-"""What the recipes share that take a window of frames and show it through one view of the face."""
+"""Everything that recipes share that take a window of frames and show it through one view of the face."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ MAGNIFIED_BEFORE = 1.0
 
 
 class FrameView(ABC):
-    """How one frame becomes one image of the sequence; fixed for a clip, or for a frame if each is aligned by itself."""
+    """The way from a frame to an image of the sequence; fixed for a clip, or for a frame that is aligned by itself."""
 
     @abstractmethod
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGB ``(H, W, 3)`` of any size to the recipe's size: ``(H, W)`` for grey, ``(H, W, 3)`` for colour."""
 
     def stages(self, image: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.uint8]]]:
-        """What a frame looks like on the way: titles and images, the last one being that of :meth:`apply`."""
+        """Show what a frame looks like on the way: titles and images, the last one being that of :meth:`apply`."""
         return [("In the sequence", self.apply(image))]
 
 
 @dataclass(frozen=True)
-class _Plan:
+class WindowPlan:
     """Which frames of a clip are taken, and where its face was found."""
 
     indexes: NDArray[np.int64]
@@ -59,7 +59,7 @@ class _Plan:
 class WindowedRecipe(Recipe):
     """Base of the recipes that take the apex sequence or the initial one, and see each frame through a view.
 
-    A subclass writes :meth:`_view`. Finding the reference frame and the apex, choosing the window, reading frames and
+    A subclass writes :meth:`view_of`. Finding the reference frame and the apex, choosing the window, reading frames and
     standing in for those that cannot be read is done here.
 
     Two steps that neither paper has can be added, both from :mod:`fleeting.motion`. ``interpolation="tim"`` takes the
@@ -92,7 +92,7 @@ class WindowedRecipe(Recipe):
         unused = {"interpolation": "none", "magnify": 0.0}
         return {name: value for name, value in fields.items() if name not in unused or value != unused[name]}
 
-    def _view(
+    def view_of(
         self,
         image: NDArray[np.uint8],
         landmarks: NDArray[np.float64] | None,
@@ -100,14 +100,14 @@ class WindowedRecipe(Recipe):
         notes: list[str],
         first: FrameView | None = None,
     ) -> FrameView:
-        """The view of the face with these landmarks (``None`` if no face is needed).
+        """Give the view of the face with these landmarks (``None`` if no face is needed).
 
         Parameters
         ----------
         image : numpy.ndarray of uint8
             The frame in which they were found.
         notes : list of str
-            What a reader of the result should know is added here.
+            Takes what a reader of the result should know.
         first : FrameView or None, optional
             The view of the reference frame, for a frame that is aligned by itself.
         """
@@ -126,9 +126,9 @@ class WindowedRecipe(Recipe):
             If the clip, or more than a quarter of the frames needed, cannot be read.
         """
         detector = detector or default_detector()
-        plan = self._plan(clip, detector)
-        view = self._reference_view(plan, detector)
-        frames = self._read(clip, plan, view, detector)
+        plan = self.plan_window(clip, detector)
+        view = self.reference_view(plan, detector)
+        frames = self.read_frames(clip, plan, view, detector)
         return BuiltSequence(
             frames,
             {
@@ -148,12 +148,13 @@ class WindowedRecipe(Recipe):
 
         Raises
         ------
-        As :meth:`build`.
+        ClipReadError, NoFaceError
+            Like :meth:`build`.
         """
         detector = detector or default_detector()
-        plan = self._plan(clip, detector)
-        view = self._reference_view(plan, detector)
-        sequence = self._read(clip, plan, view, detector)
+        plan = self.plan_window(clip, detector)
+        view = self.reference_view(plan, detector)
+        sequence = self.read_frames(clip, plan, view, detector)
         centre = int(plan.indexes[len(plan.indexes) // 2]) if plan.apex is None else plan.apex
         found_in = plan.onset if plan.reference is None else plan.reference.index
         known = clip.onset is not None or plan.apex_source == "spotted"
@@ -190,19 +191,22 @@ class WindowedRecipe(Recipe):
     def _each_frame(self) -> bool:
         return self.needs_face and self.alignment == "per-frame"
 
-    def _window_sentence(self) -> str:
+    def window_sentence(self) -> str:
+        """Say which frames a sequence takes."""
         every = "" if self.step == 1 else f", every {ordinal(self.step)} one"
         where = "around the apex" if self.window == "apex" else "from the start of the clip"
         if self.interpolation == "tim":
             where = "made from those between onset and offset by the temporal interpolation model (Zhou et al. 2011)"
         return f"{self.frames} {self.color} frames of {self.width}×{self.height} pixels {where}{every}."
 
-    def _face_sentence(self) -> str:
+    def face_sentence(self) -> str:
+        """Say how often the face is found."""
         if self.alignment == "reference":
             return "The face is found once per clip and one transform is applied to all its frames."
         return "The face is found in every frame."
 
-    def _motion_sentences(self) -> list[str]:
+    def motion_sentences(self) -> list[str]:
+        """Say what is done about motion that the paper does not do; empty if nothing is."""
         grown = (
             [f"Motions of micro-expressions are magnified (Eulerian, α = {self.magnify:g}; the paper: they are not)."]
             if self.magnify
@@ -212,7 +216,16 @@ class WindowedRecipe(Recipe):
             return grown
         return [*grown, "The network sees each frame's difference from the onset frame (the paper: the frames)."]
 
-    def _plan(self, clip: Clip, detector: FaceDetector) -> _Plan:
+    def plan_window(self, clip: Clip, detector: FaceDetector) -> WindowPlan:
+        """Find the reference frame and the apex of a clip, and choose its frames.
+
+        Raises
+        ------
+        NoFaceError
+            If no frame shows a face, and one is needed.
+        ClipReadError
+            If no frame can be read.
+        """
         notes = gap_notes(clip)
         length = len(clip.frames)
         onset = inside(clip.onset, length, "onset", notes)
@@ -248,12 +261,13 @@ class WindowedRecipe(Recipe):
             indexes = apex_window(length, apex, self.frames, step=self.step, fill=self.fill)
         else:
             indexes = initial_window(length, self.frames, step=self.step)
-        return _Plan(indexes, onset or 0, apex, source, reference if self.needs_face else None, notes)
+        return WindowPlan(indexes, onset or 0, apex, source, reference if self.needs_face else None, notes)
 
-    def _reference_view(self, plan: _Plan, detector: FaceDetector) -> FrameView:
+    def reference_view(self, plan: WindowPlan, detector: FaceDetector) -> FrameView:
+        """Give the view of the frame in which the face was found."""
         if plan.reference is None:
-            return self._view(np.zeros((1, 1, 3), np.uint8), None, detector, plan.notes)
-        return self._view(plan.reference.image, plan.reference.landmarks, detector, plan.notes)
+            return self.view_of(np.zeros((1, 1, 3), np.uint8), None, detector, plan.notes)
+        return self.view_of(plan.reference.image, plan.reference.landmarks, detector, plan.notes)
 
     def _frame_view(
         self, index: int, image: NDArray[np.uint8], first: FrameView, detector: FaceDetector, notes: list[str]
@@ -263,9 +277,16 @@ class WindowedRecipe(Recipe):
         if landmarks is None:
             notes.append(f"no face in frame {index}; the transform of the frame before is used")
             return None
-        return self._view(image, landmarks, detector, notes, first)
+        return self.view_of(image, landmarks, detector, notes, first)
 
-    def _read(self, clip: Clip, plan: _Plan, view: FrameView, detector: FaceDetector) -> NDArray[np.uint8]:
+    def read_frames(self, clip: Clip, plan: WindowPlan, view: FrameView, detector: FaceDetector) -> NDArray[np.uint8]:
+        """Read the frames of a plan through a view, ``(T, H, W, C)``.
+
+        Raises
+        ------
+        ClipReadError
+            If more than a quarter of them cannot be read.
+        """
         needed = np.concatenate([[plan.onset], plan.indexes]) if self.motion == "difference" else plan.indexes
         whole = self._magnified_stretch(clip, plan, needed) if self.magnify else needed
         cut: dict[int, NDArray[np.uint8]] = {}
@@ -301,7 +322,7 @@ class WindowedRecipe(Recipe):
             stacked = np.concatenate([before, interpolate_frames(window, self.frames)])
         return np.ascontiguousarray(stacked[..., None] if stacked.ndim == 3 else stacked)
 
-    def _magnified_stretch(self, clip: Clip, plan: _Plan, needed: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _magnified_stretch(self, clip: Clip, plan: WindowPlan, needed: NDArray[np.int64]) -> NDArray[np.int64]:
         """All frames from the first that is needed to the last: a band of frequencies wants time without holes."""
         if clip.fps is None:
             raise ClipReadError(

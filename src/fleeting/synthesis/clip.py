@@ -45,11 +45,11 @@ class SyntheticClip:
     emotion : str
         One of the eight, or ``"neutral"``.
     action_units : str
-        As coders write them, for instance ``"6+12"``; empty for a neutral clip.
+        Action units as coders write them, for instance ``"6+12"``; empty for a neutral clip.
     intensities : mapping
         Action unit -> intensity.
     fps : float
-        Frames a second.
+        Frames per second.
     onset, apex, offset : int or None
         0-based frames; ``None`` in a neutral clip.
     profile : numpy.ndarray of float64
@@ -160,7 +160,7 @@ def make_clip(
         Largest displacement of any point at the apex, in pixels of a face 128 pixels wide (jaw to jaw); above 0, at
         most 6. Micro-expressions lie between 0.5 and 3.
     fps : float, optional
-        Frames a second. All durations are in seconds and scale with it.
+        Frames per second. All durations are in seconds and scale with it.
     n_frames : int or None, optional
         Frames of the clip; by default 0.34 s, which is 68 at 200 frames per second.
     size : tuple of (int, int), optional
@@ -168,7 +168,7 @@ def make_clip(
     seed : int or sequence, optional
         An integer or several; the same seed gives the same bytes, in any process.
     pose : float, optional
-        How far the head's place, tilt and distance in frame 0 differ from clip to clip: 1 draws shifts of 3 pixels of a
+        Spread of the head's place, tilt and distance in frame 0 from clip to clip: 1 draws shifts of 3 pixels of a
         280 x 340 frame, 1.2 degrees and 2 % (standard deviations). 0 holds them fixed.
     jitter : float, optional
         Standard deviation of the head's sideways drift, in pixels of a 280 x 340 frame; rotation and growth go with it.
@@ -185,7 +185,7 @@ def make_clip(
     action_units : mapping or None, optional
         Action unit -> intensity instead of one of the emotion's usual combinations.
     asymmetry : float, optional
-        How much more the left of the face (its own left) moves than the right, -1 to 1: what has two sides is moved by
+        Surplus of motion of the left of the face (its own left) over the right, -1 to 1: what has two sides is moved by
         ``1 + asymmetry`` there and by ``1 - asymmetry`` here. 0 is an even face.
     drift : sequence, optional
         Steady motion of the head a second, besides the ``jitter``: to the right and down (pixels of a 280 x 340 frame),
@@ -349,7 +349,7 @@ def _illumination(rng: np.random.Generator, length: int, fps: float, flicker: fl
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where the head of a stage stands in frame 0: a similarity about ``centre``."""
+    """The place of the head of a stage in frame 0: a similarity about ``centre``."""
 
     centre: NDArray[np.float64]
     shift: NDArray[np.float64]

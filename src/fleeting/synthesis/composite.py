@@ -60,7 +60,7 @@ HABITS: Sequence[Mapping[str, float]] = (
 
 @dataclass(frozen=True)
 class Camera:
-    """What films a set: width and height, grey or colour, and its noise and flicker (see :func:`make_clip`)."""
+    """The camera of a set: width and height, grey or colour, and its noise and flicker (see :func:`make_clip`)."""
 
     size: tuple[int, int]
     grey: bool
@@ -79,9 +79,9 @@ class Part:
     subjects : int
         People.
     camera : Camera
-        What films them.
+        Camera that films them.
     apex_error : float
-        How much worse the apex is known than in CASME II, as a factor.
+        Error of the annotated apex, as a multiple of that in CASME II.
     absent : tuple of str
         Names of the set's subjects that the composite does not have.
     """
@@ -129,7 +129,7 @@ COMPOSITE: Mapping[str, Part] = {
 
 
 class CompositeSettings(BaseModel):
-    """How hard the composite is; each field but the amplitude is one nuisance, and 0 takes it away.
+    """The difficulty of the composite; each field but the amplitude is one nuisance, and 0 takes it away.
 
     The defaults were set so that STSTNet scores about what is published for the real composite
     (``benchmarks/composite_difficulty.py`` prints it).
@@ -152,7 +152,10 @@ class CompositeSettings(BaseModel):
     )
     jitter: float = Field(0.5, ge=0, le=5, description="head jitter in pixels of a 280 x 340 frame, mean over people")
     drift: float = Field(
-        6.0, ge=0, le=100, description="steady head motion, in pixels of a 280 x 340 frame a second, by habit and clip"
+        6.0,
+        ge=0,
+        le=100,
+        description="steady head motion, in pixels of a 280 x 340 frame per second, by habit and clip",
     )
     blinks: float = Field(0.1, ge=0, le=1, description="share of clips with a blink, mean over people")
     noise: float = Field(1.0, ge=0, le=5, description="factor on the noise of the three cameras")
@@ -175,7 +178,7 @@ class Style:
     jitter : float
         Restlessness of the head, in pixels of a 280 x 340 frame.
     drift : tuple of (float, float, float, float)
-        Where the head usually moves, a second; see :func:`make_clip`.
+        Usual motion of the head per second; see :func:`make_clip`.
     blinks : float
         Share of this person's clips with a blink.
     """
@@ -240,7 +243,7 @@ def composite_clips(
     scale : float, optional
         1 for the true size; less gives fewer clips and subjects, at least two of each set.
     settings : CompositeSettings or None, optional
-        How hard it is.
+        Difficulty of the composite.
     fields : object
         Fields of :class:`CompositeSettings` to change, in place of ``settings``.
 
@@ -439,7 +442,7 @@ class ComposedFrames:
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return float(self._take.arguments["fps"])
 
     @property

@@ -48,14 +48,14 @@ class Identity:
     Parameters
     ----------
     name : str
-        What the identity is called.
+        Name of the identity.
     source : numpy.ndarray of uint8
         ``uint8`` RGB of shape ``(776, 656, 3)``: a 280 x 340 frame with a margin of 24 pixels, at twice the resolution,
         eyes level and in a fixed place.
     landmarks : numpy.ndarray of float64
         ``(68, 2)`` in pixels of the frame (pixel centres at integers, the margin not counted).
     attributes : mapping, optional
-        What is known about it: age, tone, light, hair, ... of a shipped head, the file of a portrait.
+        Facts about it: age, tone, light, hair, ... of a shipped head, the file of a portrait.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Identity:
         path : str or os.PathLike
             An image file that OpenCV reads (jpg, png, bmp, ...).
         name : str or None, optional
-            What to call the identity; by default the file's stem.
+            Name of the identity; by default the file's stem.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How each data set lies on disk: folder and file names, numbering, vocabulary, spreadsheets.
+"""The layout of each data set on disk: folder and file names, numbering, vocabulary, spreadsheets.
 
 A layout turns the plan of a clip (whose, which emotion, which number) into names, and the finished clips into the
 data set's own annotation files. The facts are those of the published releases: CASME II (Yan et al. 2014), SMIC (Li et
@@ -42,7 +42,7 @@ class ClipPlan:
     name : str
         The clip's name, e.g. ``"EP02_01f"``.
     folder : str
-        Of the frames, relative to the root.
+        Folder of the frames, relative to the root.
     emotion : str
         One of the eight, or ``"neutral"``.
     first : int
@@ -65,7 +65,7 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class ClipRow:
-    """What annotation files say of a finished clip; indexes count within the frames that were written."""
+    """The row of a finished clip in annotation files; indexes count within the frames that were written."""
 
     plan: ClipPlan
     onset: int | None

@@ -46,7 +46,7 @@ class LongRecording:
     identity : str
         Name of the identity.
     settings : LongSettings
-        What was asked for.
+        Settings that were asked for.
     plan : Plan
         Expressions and distractors.
     frames : LongFrames
@@ -85,11 +85,11 @@ def make_recording(
     identity : Identity or str
         Whose face; a name of :func:`~fleeting.synthesis.list_identities`.
     settings : LongSettings or None, optional
-        What the recording is like; see :class:`LongSettings`.
+        Settings of the recording; see :class:`LongSettings`.
     seed : int or sequence, optional
         The same seed gives the same bytes.
     plan : Plan or None, optional
-        What happens when, instead of what chance draws.
+        Plan of what happens when, instead of what chance draws.
     changes : object
         Fields of ``settings`` with other values, for instance ``seconds=20, fps=200``.
 
@@ -186,7 +186,7 @@ class LongFrames:
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.settings.fps
 
     @property
@@ -228,7 +228,7 @@ class LongFrames:
     # The truth of a frame.
 
     def intensity(self, event: SyntheticEvent, index: int) -> float:
-        """How much of an expression is there in a frame, 0 to 1; 1 at the apex."""
+        """Give how much of an expression is there in a frame, 0 to 1; 1 at the apex."""
         assert event.onset is not None and event.apex is not None and event.offset is not None
         up, down = event.apex - event.onset, event.offset - event.apex - event.hold
         return course_of((float(up), float(event.hold), float(down)), index - event.onset)

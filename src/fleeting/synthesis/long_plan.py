@@ -1,4 +1,4 @@
-"""What happens when in a long synthetic recording: expressions, and what must not be taken for one."""
+"""The plan of what happens when in a long synthetic recording: expressions, and what must not be taken for one."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ MOST = 600.0
 
 @dataclass(frozen=True)
 class LongSettings:
-    """What a long recording is like. Rates are events a minute.
+    """The character of a long recording. Rates are events per minute.
 
     Parameters
     ----------
     seconds : float, optional
         Length.
     fps : float, optional
-        Frames a second.
+        Frames per second.
     size : tuple of (int, int), optional
         Width and height of the frames.
     micro, macro : float, optional
@@ -61,13 +61,13 @@ class LongSettings:
     speech_amplitude : tuple of (float, float), optional
         The same of the mouth in speech.
     motion : float, optional
-        How far the head sways, in pixels of a 280 x 340 frame (standard deviation); rotation and growth go with it.
+        Sway of the head, in pixels of a 280 x 340 frame (standard deviation); rotation and growth go with it.
     flicker : float, optional
         Relative standard deviation of the illumination.
     noise : float, optional
         Standard deviation of the sensor noise in grey levels.
     emotions : tuple of str, optional
-        Of the expressions.
+        Emotions of the expressions.
     colour : bool, optional
         Coloured frames; grey ones, as of most high-speed cameras, are made in half the time.
     """
@@ -99,7 +99,7 @@ class LongSettings:
             )
         for name in ("micro", "macro", "blink", "speech", "turn", "absence", "cut"):
             if not 0 <= getattr(self, name) <= MOST:
-                raise UsageError(f"{name} {getattr(self, name)}: expected events a minute, 0 to {MOST:g}")
+                raise UsageError(f"{name} {getattr(self, name)}: expected events per minute, 0 to {MOST:g}")
         for name, most in (("amplitude", 6.0), ("macro_amplitude", 10.0), ("speech_amplitude", 10.0)):
             low, high = getattr(self, name)
             if not 0 < low <= high <= most:
@@ -151,7 +151,7 @@ class Distractor:
     strength : float
         Pixels of a 128-pixel face (speech), degrees (turn, signed), direction (absence, -1 or 1); 0 otherwise.
     course : tuple of float
-        What else it takes to film it.
+        Further numbers that it takes to film it.
     """
 
     what: str

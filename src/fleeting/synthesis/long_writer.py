@@ -34,7 +34,7 @@ _CODEC = {"mp4": "mp4v", "avi": "MJPG"}
 
 @dataclass(frozen=True)
 class RecordingsSummary:
-    """What :func:`write_recordings` left on disk.
+    """The recordings that :func:`write_recordings` left on disk.
 
     Attributes
     ----------
@@ -90,9 +90,9 @@ def write_recordings(
     out : str or os.PathLike
         Folder; made if missing. A folder with other content is refused.
     settings : LongSettings or None, optional
-        What the recordings are like; see :class:`LongSettings`.
+        Settings of the recordings; see :class:`LongSettings`.
     subjects, recordings_per_subject : int, optional
-        How many.
+        Number of subjects, and of recordings of each.
     seed : int, optional
         Recording ``k`` of subject ``i`` depends on ``(seed, i, k)`` alone.
     form : str, optional

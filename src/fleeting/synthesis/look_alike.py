@@ -18,7 +18,7 @@ LEAST_SUBJECTS = 5
 
 @dataclass(frozen=True)
 class LookAlike:
-    """What a stand-in has in common with the real set.
+    """The features that a stand-in has in common with the real set.
 
     Attributes
     ----------

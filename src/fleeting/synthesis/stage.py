@@ -73,7 +73,7 @@ class Stage:
             least = tuple(round(n * MINIMUM_SCALE) for n in FRAME_SIZE)
             raise UsageError(
                 f"frames of {width} x {height}: expected at least {least[0]} x {least[1]} and at most "
-                f"{MAXIMUM_SIDE} pixels a side"
+                f"{MAXIMUM_SIDE} pixels per side"
             )
         source = identity.source
         if self.scale < 1:

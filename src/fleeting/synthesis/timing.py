@@ -49,7 +49,7 @@ def draw_timing(rng: np.random.Generator, fps: float, n_frames: int | None = Non
     rng : numpy.random.Generator
         Source of chance.
     fps : float
-        Frames a second.
+        Frames per second.
     n_frames : int or None, optional
         Frames of the clip; by default 0.34 s. A clip much longer than that has its expression anywhere.
 

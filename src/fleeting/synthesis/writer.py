@@ -45,7 +45,7 @@ CAUTION = (
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """What :func:`write_dataset` left on disk.
+    """The data set that :func:`write_dataset` left on disk.
 
     Attributes
     ----------
@@ -131,7 +131,8 @@ def write_dataset(
     layout : str, optional
         ``plain``, ``casme2``, ``smic`` or ``samm``.
     subjects, clips_per_subject : int and int or None, optional
-        How many; 6 clips each by default, and the real layouts have 26, 16 and 29 subjects at most.
+        Number of subjects, and of clips of each; 6 clips each by default, and the real layouts have 26, 16 and 29
+        subjects at most.
     counts : mapping or None, optional
         Emotion -> clips in the whole set, in place of ``clips_per_subject`` and ``emotions``: they fall to the subjects
         unevenly, as in real sets, at least one to each.
@@ -140,7 +141,7 @@ def write_dataset(
     amplitude : tuple of (float, float), optional
         Lowest and highest amplitude in pixels of a 128-pixel face; each clip draws one evenly.
     fps : float or None, optional
-        Frames a second; by default the real set's (200, 100 or 200), and 200 for ``plain``.
+        Frames per second; by default the real set's (200, 100 or 200), and 200 for ``plain``.
     seconds : tuple of (float, float) or None, optional
         Shortest and longest clip, drawn evenly; by default 0.32 to 0.38. In the layout of SMIC, which holds frames from
         onset to offset alone, the length of the expression; by default as in the other layouts.
