@@ -14,8 +14,9 @@ def main() -> None:
     kind, root = sys.argv[1], Path(sys.argv[2])
     os.environ["FLEETING_CACHE"] = str(root / "default-cache")
     from examples import EXAMPLES, Workshop
-    from harness import run_command_line, run_mutant
+    from harness import import_all, run_command_line, run_mutant
 
+    import_all()
     shop = Workshop(root)
     if kind == "build":
         for name in EXAMPLES:

@@ -13,5 +13,7 @@ if HERE not in sys.path:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory):
     from examples import Workshop
+    from harness import import_all
 
+    import_all()
     return Workshop(tmp_path_factory.mktemp("mutants"))

@@ -98,7 +98,7 @@ class FoldResults:
 
     @property
     def collapsed(self) -> str:
-        """How many of the folds collapsed."""
+        """Say how many of the folds collapsed."""
         count = sum(unit.collapse.collapsed for unit in self.units)
         return f"{count} of {len(self.units)}"
 
