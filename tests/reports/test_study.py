@@ -42,7 +42,7 @@ def _load(name: str) -> ModuleType:
 
 
 folders = _load("study_folders")
-Page = _load("test_report").Page
+Page = _load("test_page").Page
 column = folders.column
 
 
