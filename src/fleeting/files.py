@@ -37,7 +37,8 @@ FIGURE_FORMATS = (".png", ".svg", ".pdf", ".jpg")
 def write_atomic(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> Path:
     """Call ``write`` with a binary file, then move the result to ``path``.
 
-    A kill at any moment leaves the old file or none; two processes that write at once leave one of their results.
+    A kill at any moment leaves the old file or none, and so does a loss of power; two processes that write at once leave
+    one of their results.
 
     Raises
     ------
@@ -65,7 +66,9 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
         Path(name).replace(path)
     except OSError as exc:
         Path(name).unlink(missing_ok=True)
-        raise FleetingError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+        raise FleetingError(
+            f"{path}: cannot be written ({exc.strerror or exc}); free some space or choose another folder"
+        ) from exc
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -89,13 +92,13 @@ def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> Path:
 
 @cache
 def read_rows(package: str, name: str) -> tuple[dict[str, str], ...]:
-    """The rows of a CSV file that ships with a package, as text."""
+    """Read the rows of a CSV file that ships with a package, as text."""
     text = files(package).joinpath(name).read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 
 
 def figure_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a figure, once its ending is known to be one that can be drawn.
+    """Check that the ending of a figure's path is one that can be drawn, and give the path.
 
     Raises
     ------
@@ -120,7 +123,7 @@ def write_figure(path: Path, figure: Any) -> Path:
 
 
 def without_nan(value: Any) -> Any:
-    """Dictionaries and lists with ``None`` for every float that is no finite number: JSON has no NaN; null says the same."""
+    """Put ``None`` for every float that is no finite number into dictionaries and lists: JSON has no NaN."""
     if isinstance(value, dict):
         return {str(name): without_nan(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -1,16 +1,22 @@
-"""Many small independent jobs over processes, with progress, and nothing left behind on Ctrl-C."""
+"""Many small independent jobs over processes, with progress, and nothing left behind however the process ends."""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from fleeting.errors import FleetingError, UsageError
+
+__all__ = ["ENDING_SIGNALS", "Ended", "Progress", "available_cores", "end_on_signals", "map_jobs", "resolve_jobs"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,14 +29,20 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def resolve_jobs(jobs: int | None) -> int:
-    """Number of processes: ``None`` or 0 means one per core."""
+    """Give the number of processes: ``None`` or 0 means one per core.
+
+    Raises
+    ------
+    UsageError
+        If ``jobs`` is negative.
+    """
     if jobs is None or jobs == 0:
         return available_cores()
     if jobs < 0:
@@ -38,10 +50,66 @@ def resolve_jobs(jobs: int | None) -> int:
     return jobs
 
 
+#: Signals that ask a process to end: of a supervisor, a batch system or ``kill``, and of a terminal that was closed.
+ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Ended(KeyboardInterrupt):
+    """The process was asked to end by a signal other than that of Ctrl-C.
+
+    Parameters
+    ----------
+    number : int
+        Number of the signal.
+
+    Attributes
+    ----------
+    number : int
+        Number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def end_on_signals() -> None:
+    """Have SIGTERM and SIGHUP end this process as Ctrl-C does, its workers with it, by an :class:`Ended`.
+
+    Without it they end a process at once: nobody ends its workers, and nobody gives their semaphores back. A signal that
+    is ignored, as ``nohup`` has it, stays ignored.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise Ended(number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDING_SIGNALS:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, end)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Have the processes that are started now never see Ctrl-C, which a terminal sends to all of them at once."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # A mask is inherited. Python takes the parent's own signal in another thread, or afterwards.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
     """First thing in a worker: see to it that it does not outlive its parent, then initialise."""
+    # The parent ends its workers; each of them would print a traceback of its own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
+        _die_with(parent.pid)
 
         def end_with_parent() -> None:
             parent.join()
@@ -51,6 +119,19 @@ def _start(initializer: Callable[..., object] | None, initargs: tuple[Any, ...])
         threading.Thread(target=end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*initargs)
+
+
+def _die_with(parent: int | None) -> None:
+    """Have the system kill this process when its parent has died, where it can: a thread waits for the interpreter."""
+    if sys.platform != "linux":
+        return
+    pr_set_pdeathsig = 1  # sys/prctl.h
+    try:
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return  # another C library
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def map_jobs(
@@ -88,7 +169,8 @@ def map_jobs(
         initargs=(initializer, tuple(initargs)),
     )
     try:
-        futures: dict[Future[R], int] = {pool.submit(function, item): k for k, item in enumerate(todo)}
+        with _without_interrupts():
+            futures: dict[Future[R], int] = {pool.submit(function, item): k for k, item in enumerate(todo)}
         for done, future in enumerate(as_completed(futures), start=1):
             result = future.result()
             if progress is not None:
@@ -100,7 +182,7 @@ def map_jobs(
             "command again, with fewer --jobs if memory is short"
         ) from exc
     except BaseException:
-        # On Ctrl-C the running jobs are of no use any more, and waiting for them would feel like a hang.
+        # When it is to end, the running jobs are of no use any more, and waiting for them would feel like a hang.
         for process in (getattr(pool, "_processes", None) or {}).values():
             process.terminate()
         pool.shutdown(wait=False, cancel_futures=True)

@@ -1,14 +1,16 @@
 """A folder is taken once, by whom it belongs to; what killed processes left in it is in nobody's way."""
 
 import os
+import threading
 import time
+import warnings
 
 import pytest
 
 from fleeting.errors import FleetingError, UsageError
-from fleeting.records import claim_folder, is_litter, make_folder, sweep_unfinished
+from fleeting.records import claim_folder, is_litter, make_folder, sweep_unfinished, work_alone
 
-LITTER = [".DS_Store", "Thumbs.db", "desktop.ini", "._run.json", ".run.json.k3x9.part"]
+LITTER = [".DS_Store", "Thumbs.db", "desktop.ini", "._run.json", ".run.json.k3x9_2ab.part", "lost+found"]
 
 
 @pytest.mark.parametrize("name", LITTER)
@@ -69,7 +71,9 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
 
 
 def test_old_unfinished_files_go_and_those_of_a_neighbour_stay(tmp_path):
-    old, fresh, other = (tmp_path / "units" / name for name in (".a.json.x.part", ".b.json.y.part", "kept.part"))
+    old, fresh, other = (
+        tmp_path / "units" / name for name in (".a.json.x0123456.part", ".b.json.y0123456.part", ".film.avi.part")
+    )
     old.parent.mkdir()
     for path in (old, fresh, other):
         path.touch()
@@ -77,3 +81,52 @@ def test_old_unfinished_files_go_and_those_of_a_neighbour_stay(tmp_path):
         os.utime(path, (time.time() - 3600,) * 2)
     assert sweep_unfinished(tmp_path) == 1
     assert not old.exists() and fresh.exists() and other.exists()
+
+
+def test_a_folder_of_somebody_else_is_not_swept(tmp_path):
+    path = tmp_path / ".a.json.x0123456.part"
+    path.touch()
+    (tmp_path / "thesis.txt").touch()
+    os.utime(path, (time.time() - 3600,) * 2)
+    with pytest.raises(UsageError):
+        claim_folder(tmp_path, "run.json")
+    assert path.exists()
+
+
+def test_two_that_work_in_one_folder_do_so_one_after_the_other(tmp_path):
+    order, inside, go = [], threading.Event(), threading.Event()
+
+    def first():
+        with work_alone(tmp_path) as waited:
+            order.append(("first", waited))
+            inside.set()
+            go.wait()
+            order.append("first ends")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait()
+
+    def told(message, *_, **__):
+        order.append(str(message).split(": ")[1])
+        go.set()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = told
+        with work_alone(tmp_path) as waited:
+            order.append(("second", waited))
+    thread.join()
+    told = "another process is at work there; waiting until it has ended"
+    assert order == [("first", False), told, "first ends", ("second", True)]
+
+
+def test_a_file_system_without_locks_lets_everybody_in(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with work_alone(tmp_path) as waited, work_alone(tmp_path):
+        assert not waited
+    with work_alone(tmp_path / "gone") as waited:
+        assert not waited

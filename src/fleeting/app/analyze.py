@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from fleeting.app.screen import Screen
 from fleeting.errors import FleetingError, NoFaceError
+from fleeting.parallel import ENDING_SIGNALS, Ended
 
 if TYPE_CHECKING:
     from fleeting.analysis.analyze import Analysis
@@ -130,6 +131,8 @@ def _one(
             if (folder / "analysis.json").is_file():
                 page = render_analysis(folder)
                 screen.say(f"Stopped. What was found: {page}; the same command with --resume goes on")
+            if stopper.number is not None:
+                raise Ended(stopper.number) from None
             raise
         finally:
             observer.close()
@@ -199,10 +202,12 @@ class _Stopper:
 
     def __init__(self) -> None:
         self.observer: Any = None
+        self.number: int | None = None
 
     def __call__(self, number: int, frame: object) -> None:
+        self.number = number
         if self.observer is None or not self.observer.reading or self.observer.stopping:
-            raise KeyboardInterrupt
+            raise Ended(number)
         self.observer.stopping = True
 
 
@@ -212,7 +217,9 @@ def _stoppable() -> Iterator[_Stopper]:
     if threading.current_thread() is not threading.main_thread():
         yield stopper
         return
-    before = {number: signal.signal(number, stopper) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What is ignored, as `nohup` has it, stays ignored.
+    wanted = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stopper) for number in (signal.SIGINT, *wanted)}
     try:
         yield stopper
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -34,6 +35,7 @@ from fleeting.app.synth_composite import synth_composite
 from fleeting.app.synth_long import synth_long
 from fleeting.app.train import train
 from fleeting.errors import FleetingError, UsageError
+from fleeting.parallel import Ended, end_on_signals
 
 __all__ = ["app", "main", "run"]
 
@@ -43,7 +45,7 @@ app = App(
     help="Facial micro-expression recognition, from video to verdict.",
     help_epilogue="Every verb takes --plugin FILE.py, a file of your own that registers data sets, models, recipes, "
     "protocols or apex spotters (repeatable), and --debug, which shows the traceback of an error. Exit codes: 0 done, "
-    "1 the job could not be done, 2 wrong usage, 130 interrupted.",
+    "1 the job could not be done, 2 wrong usage, 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP.",
     help_format="plaintext",
     default_parameter=Parameter(negative_iterable=(), validator=check_value),
     # Ours says what becomes of the work.
@@ -129,7 +131,7 @@ def _explain(exc: BaseException) -> int:
     screen = Screen()
     if isinstance(exc, KeyboardInterrupt):
         screen.say("interrupted; what was finished is kept, and the same command goes on from there")
-        return 130
+        return 128 + (exc.number if isinstance(exc, Ended) else signal.SIGINT)
     if isinstance(exc, CycloptsError):
         screen.error(f"error: {_wrong_usage(exc)}")
         screen.say("`fleeting --help` lists the verbs, `fleeting VERB --help` the options of one.")
@@ -179,4 +181,5 @@ def run() -> None:
             # A terminal that lacks a character shows its number, instead of ending the work.
             stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
+    end_on_signals()
     sys.exit(main())

@@ -36,6 +36,7 @@ from fleeting.records import (
     UnitRecord,
     claim_folder,
     explain_invalid,
+    work_alone,
     write_frame,
 )
 from fleeting.renamed import renamed_argument
@@ -182,7 +183,16 @@ class Collection:
         UsageError
             Before anything is done, if the device of a run is absent.
         """
-        observer = observer or Observer()
+        with work_alone(self.path):
+            return self._conduct(planned, jobs, cache, observer or Observer())
+
+    def _conduct(
+        self,
+        planned: Sequence[PlannedRun],
+        jobs: int | None,
+        cache: str | os.PathLike[str] | None,
+        observer: Observer,
+    ) -> dict[str, CompletedRun]:
         for plan in planned:
             device_for(plan.config.training, plan.config.device)
         shared: dict[tuple[Any, ...], PreparedData] = {}

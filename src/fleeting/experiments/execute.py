@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from fleeting.experiments.prepare import prepare_clips
 from fleeting.experiments.run import RunFolder
 from fleeting.experiments.unit import OnEpoch, UnitJob, fit, run_unit
 from fleeting.parallel import map_jobs, resolve_jobs
-from fleeting.records import make_folder
+from fleeting.records import make_folder, work_alone
 from fleeting.renamed import renamed_argument
 from fleeting.training import keep_memory
 from fleeting.training.device import device_for, resolve_device
@@ -80,9 +81,14 @@ def evaluate(
         If the protocol breaks its promise of subject independence.
     """
     observer = observer or Observer()
-    started = start_run(config, out, clips=clips, jobs=jobs, cache=cache, observer=observer, samples=samples)
-    run_units(started.todo, started.n_units, jobs, observer)
-    aggregate(started.run)
+    start = partial(start_run, config, out, clips=clips, jobs=jobs, cache=cache, observer=observer, samples=samples)
+    started = start()
+    with work_alone(started.run.path) as waited:
+        if waited:
+            # Units that the other process has finished are not trained again.
+            started = start()
+        run_units(started.todo, started.n_units, jobs, observer)
+        aggregate(started.run)
     return started.run
 
 
@@ -135,9 +141,12 @@ def _listening(on_epoch: OnEpoch | None, parallel: bool) -> Iterator[Any]:
     thread.start()
     try:
         yield queue
-    finally:
-        queue.put(None)
-        thread.join(timeout=5)
+    except BaseException:
+        # A worker that was ended in the middle of a sentence holds the queue's lock for ever.
+        queue.cancel_join_thread()
+        raise
+    queue.put(None)
+    thread.join(timeout=5)
 
 
 class _Direct:

@@ -4,7 +4,7 @@ from fleeting.records.base import Record, RecordError, explain_invalid, read_jso
 from fleeting.records.cache import CachedSequence, CacheManifest
 from fleeting.records.collection import CollectionHead, SweepHead
 from fleeting.records.dataset import RecordingsHead, SyntheticHead
-from fleeting.records.folders import claim_folder, is_litter, make_folder, sweep_unfinished
+from fleeting.records.folders import claim_folder, is_litter, make_folder, sweep_unfinished, work_alone
 from fleeting.records.model import InputSizes, ModelConfig, ModelDescription, ModelExtra, StandardisationPart
 from fleeting.records.open import OpenRecord, WasDict
 from fleeting.records.results import (
@@ -122,6 +122,7 @@ __all__ = [
     "sweep_unfinished",
     "tells_collapse",
     "undo_defuse",
+    "work_alone",
     "write_frame",
     "write_predictions",
     "write_table",

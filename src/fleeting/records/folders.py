@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import time
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fleeting.errors import FleetingError, UsageError
 
-__all__ = ["claim_folder", "is_litter", "make_folder", "sweep_unfinished"]
+if sys.platform != "win32":
+    import fcntl
 
-# What systems leave in every folder that a person has looked at.
-_LITTER = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized"}
+__all__ = ["claim_folder", "is_litter", "make_folder", "sweep_unfinished", "work_alone"]
+
+# Left by systems in every folder that a person has looked at, and at the top of every disk.
+_LITTER = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized", "lost+found"}
+# Names that write_atomic gives: the file's own, something random, and the ending.
+_UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}\.part")
 # A file is written in moments; one that is this old was left by a process that was killed.
 _OLD_SECONDS = 600.0
 
@@ -22,7 +31,7 @@ def is_litter(name: str) -> bool:
 
     Examples
     --------
-    >>> is_litter(".DS_Store"), is_litter(".run.json.k3x9.part"), is_litter("notes.txt")
+    >>> is_litter(".DS_Store"), is_litter(".run.json.k3x9_2ab.part"), is_litter("notes.txt")
     (True, True, False)
     """
     return name.lower() in _LITTER or name.startswith("._") or is_unfinished(name)
@@ -30,11 +39,18 @@ def is_litter(name: str) -> bool:
 
 def is_unfinished(name: str) -> bool:
     """Tell files that :func:`fleeting.files.write_atomic` had begun when its process was killed."""
-    return name.startswith(".") and name.endswith(".part")
+    return _UNFINISHED.fullmatch(name) is not None
 
 
 def sweep_unfinished(folder: str | os.PathLike[str]) -> int:
-    """Remove the unfinished files that killed processes left in a folder, however deep; leave those of the last minutes.
+    """Remove the unfinished files that killed processes left in a folder, however deep.
+
+    Those of the last ten minutes stay: a process at work beside this one may be about to finish them.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        A folder of ours.
 
     Returns
     -------
@@ -132,11 +148,59 @@ def claim_folder(
     """
     folder = Path(folder)
     names = make_folder(folder, remedy=remedy)
-    sweep_unfinished(folder)
     if head in names and (folder / head).is_file():
+        sweep_unfinished(folder)
         return True
     foreign = sorted(name for name in names if not is_litter(name) and name not in unfinished)
     if foreign:
         shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
         raise UsageError(f"{folder}: holds other files ({shown}); expected a new or empty folder; {remedy}")
+    # Not before it is known to be ours: other programs have files of such names too.
+    sweep_unfinished(folder)
     return False
+
+
+@contextmanager
+def work_alone(folder: str | os.PathLike[str]) -> Iterator[bool]:
+    """Be the only process that works in a folder: wait, with a warning, until another one there has ended.
+
+    The folder is free again when its process ends, however it does. A file system without locks, and Windows, let two
+    processes in: whatever they write must be whole files that both would write alike.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The folder; it exists. A process that takes it twice waits for itself.
+
+    Yields
+    ------
+    bool
+        Whether another process was at work: what was read before may have changed.
+    """
+    if sys.platform == "win32":
+        yield False
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _lock(handle, folder)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: str | os.PathLike[str]) -> bool:
+    """Lock an open folder; tell whether it had to be waited for."""
+    waited = False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waited = True
+        warnings.warn(f"{folder}: another process is at work there; waiting until it has ended", stacklevel=5)
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        pass  # no locks on this file system
+    return waited
