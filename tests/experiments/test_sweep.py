@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from fleeting.errors import UsageError
@@ -64,10 +66,42 @@ def test_the_sweep_that_ships_is_irawans():
 def test_bad_definitions_are_named(tmp_path):
     with pytest.raises(UsageError, match="irawan2023"):
         sweep_definition("irawan")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="does not exist"):
         sweep_definition(str(tmp_path / "absent.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is not JSON"),
+        (b"\xff{", "is not UTF-8"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+        (b"[]", "holds list; expected named fields"),
+        (b"{}", "grids: field required"),
+        (b'{"grids": []}', "grids: .*at least 1 item"),
+        (b'{"grids": [{"fields": 3}]}', r"grids\.0\.fields: .*found 3"),
+        (b'{"grids": [{"fields": {"x": [1]}}]}', "expected OWNER.FIELD"),
+        (b'{"grids": [{"fields": {"model.x": [1]}}], "model": 3}', "model: .*found 3"),
+        (b'{"grids": [{"fields": {"model.x": [1]}}], "colour": 1}', "colour"),
+    ],
+)
+def test_a_definition_that_is_none_names_the_field(tmp_path, content, says):
     path = tmp_path / "bad.json"
-    for text in ("", "[]", "{}", '{"grids": [{"fields": {"x": [1]}}]}', '{"grids": [], "colour": 1}'):
-        path.write_text(text)
-        with pytest.raises(UsageError):
-            sweep_definition(str(path))
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=says):
+        sweep_definition(str(path))
+
+
+def test_a_pipe_is_no_definition(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(UsageError, match="is a pipe"):
+        sweep_definition(str(tmp_path / "pipe.json"))
+
+
+def test_a_users_definition_has_the_fields_that_it_gives(tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text('{"grids": [{"fields": {"training.epochs": [1, 2]}}], "model": null, "title": "Own"}')
+    found = sweep_definition(str(path))
+    assert set(found) == {"grids", "title"} and found["grids"][0].points() == [
+        {"training.epochs": 1}, {"training.epochs": 2}
+    ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The challenge's log: what is written is read back, and what cannot be is named with its line."""
 
+import os
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -114,8 +116,20 @@ def test_other_files(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(FleetingError, match=r"challenge log"):
         read_challenge_log(path)
-    with pytest.raises(FleetingError, match="cannot be read"):
+    with pytest.raises(FleetingError, match="does not exist; expected a challenge log"):
         read_challenge_log(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "n" * 300])
+def test_a_name_that_no_file_has(tmp_path, name):
+    with pytest.raises(FleetingError, match="challenge log"):
+        read_challenge_log(tmp_path / name)
+
+
+def test_a_pipe_is_no_log(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FleetingError, match="is a pipe"):
+        read_challenge_log(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(

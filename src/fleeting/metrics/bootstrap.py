@@ -42,7 +42,7 @@ class Interval:
 
 
 def subject_confusions(table: pd.DataFrame, by: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """One confusion matrix a subject, ``(n_subjects, C, C)``, in the sorted order of subjects."""
+    """Count one confusion matrix per subject, ``(n_subjects, C, C)``, in the sorted order of subjects."""
     keys = list(zip(*(table[name].astype(str) for name in by)))
     number = {key: code for code, key in enumerate(sorted(set(keys)))}
     who = np.array([number[key] for key in keys], dtype=np.int64)
@@ -73,7 +73,7 @@ def bootstrap_interval(
     seed: int = 0,
     classes: Sequence[str] | None = None,
 ) -> Interval:
-    """Percentile interval of a pooled metric, by resampling whole subjects with replacement.
+    """Give the percentile interval of a pooled metric, by resampling whole subjects with replacement.
 
     Clips of one person resemble each other, so resampling clips would give intervals that are too narrow
     (cluster bootstrap; Field and Welsh 2007, J. R. Stat. Soc. B 69).
@@ -84,22 +84,22 @@ def bootstrap_interval(
         Predictions, one row per clip, with the columns ``label, prediction, subject`` and, if it has one, ``dataset``.
     metric : str, optional
         One of ``accuracy``, ``uf1``, ``uar``.
-    by : str or sequence, optional
+    by : str or sequence of str, optional
         Column or columns that say who is in a clip; ``"subject"`` means (data set, subject) where there is a data set.
     n : int, optional
         Resamples.
     level : float, optional
         Probability that the interval covers, in (0, 1).
     seed : int, optional
-        Same table and seed, same interval.
-    classes : sequence or None, optional
+        Random seed of the resampling; same table and seed, same interval.
+    classes : sequence of str or None, optional
         Classes to score, as in :func:`~fleeting.metrics.uf1`.
 
     Returns
     -------
     Interval
-        Interval. With one subject it is NaN; where all resamples agree (all clips right, for instance) its width is
-        zero, which is no certainty: ``reason`` says so in both cases.
+        The figure with its interval. With one subject it is NaN; where all resamples agree (all clips right, for
+        instance) its width is zero, which is no certainty: ``reason`` says so in both cases.
 
     Raises
     ------

@@ -16,6 +16,7 @@ import pandas as pd
 from fleeting.errors import FleetingError, UsageError
 from fleeting.files import write_text
 from fleeting.metrics.bootstrap import check_predictions
+from fleeting.records import read_regular
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +29,7 @@ _PREFIX = {"casme2": "sub"}
 
 
 def challenge_classes() -> tuple[str, ...]:
-    """The classes of the composite; the place of each is its number in a log.
+    """List the classes of the composite; the place of each is its number in a log.
 
     >>> challenge_classes()
     ('negative', 'positive', 'surprise')
@@ -112,7 +113,7 @@ def read_challenge_log(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Pandas.DataFrame with the columns ``dataset, subject, clip, label, prediction``, one row an answer, in the order
+        Columns ``dataset, subject, clip, label, prediction``, one row per answer, in the order
         of the file; subjects and classes are called as everywhere else in this package.
 
     Raises
@@ -122,15 +123,14 @@ def read_challenge_log(path: str | os.PathLike[str]) -> pd.DataFrame:
         a line that was cut off, a subject without answers, or a clip that occurs twice. The message gives the line.
     """
     path = Path(path)
+    content = read_regular(path, remedy="expected a challenge log")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise FleetingError(
             f"{path}: not a challenge log, as it is no UTF-8 text (byte {exc.start}); expected lines such as 'casme2 sub01' "
             "and 'EP02_01f 0 0'"
         ) from None
-    except OSError as exc:
-        raise FleetingError(f"{path}: cannot be read ({exc.strerror or exc}); expected a challenge log") from exc
     classes = challenge_classes()
     rows: list[tuple[str, ...]] = []
     lines_of: dict[tuple[str, str, str], int] = {}

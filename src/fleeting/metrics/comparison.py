@@ -36,7 +36,7 @@ def compare_methods(
     tables : mapping
         Predictions by the method's name, as :func:`composite_scores` and
         :func:`~fleeting.metrics.paired_permutation_test` take them.
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         The classes of the task; by default all that occur in any table.
     n, seed : int, optional
         Exchanges of the paired test, and the seed of all that is drawn.

@@ -28,7 +28,7 @@ COMPOSITE_COLUMNS = [
 
 
 def fold_means(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dict[str, float]:
-    """Plain means of the folds' own scores, which are *not* the challenge's figures.
+    """Give the plain means of the folds' own scores, which are *not* the challenge's figures.
 
     F1 and recall are ratios: averaging them over folds of one person, most of which show one or two classes, weighs a
     person with one clip like one with thirty, and leaves out the classes that a fold lacks. Such means can lie far from
@@ -38,13 +38,13 @@ def fold_means(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dic
     ----------
     table : pandas.DataFrame
         Predictions, with the columns ``label, prediction``, ``fold`` and, where there are several, ``seed``.
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         The classes of the task.
 
     Returns
     -------
     dict of str to float
-        Dict with ``uf1_fold_mean``, ``uar_fold_mean`` and ``accuracy_fold_mean``; NaN if the table has no folds.
+        The fields ``uf1_fold_mean``, ``uar_fold_mean`` and ``accuracy_fold_mean``; NaN if the table has no folds.
     """
     by = [name for name in ("fold", "seed") if name in table.columns]
     if "fold" not in by:
@@ -78,7 +78,7 @@ def composite_scores(
     table : pandas.DataFrame
         Predictions, one row per answer, with the columns ``subject, label, prediction`` and, where there are several,
         ``dataset``; also ``clip``, ``fold`` and ``seed`` if it has them.
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         The classes of the task; a class that a data set neither shows nor is answered in it is left out there.
     n, level, seed : int, float and int, optional
         Resamples, probability and random seed of the bootstrap over subjects

@@ -44,7 +44,7 @@ class PairedTest:
     n_permutations : int
         Swaps that were tried, or all there are if ``exact``.
     exact : bool
-        Whether all swaps were enumerated.
+        If True, all swaps were enumerated.
     """
 
     metric: str
@@ -89,15 +89,15 @@ def paired_permutation_test(
     Parameters
     ----------
     first, second : pandas.DataFrame
-        Predictions, one row an answer, with the columns ``subject, clip, label, prediction`` and, if they have one,
+        Predictions, one row per answer, with the columns ``subject, clip, label, prediction`` and, if they have one,
         ``dataset``. Both must answer the same clips, each as often.
     metric : str, optional
         ``uf1``, ``uar`` or ``accuracy``.
     n : int, optional
         Exchanges drawn.
     seed : int, optional
-        Same tables and seed, same result.
-    classes : sequence or None, optional
+        Random seed of the draws; same tables and seed, same result.
+    classes : sequence of str or None, optional
         Classes to score; by default all that occur in either table.
     n_bootstrap, level : int and float, optional
         Resamples and probability of the interval.
@@ -198,7 +198,7 @@ def _listed(keys: Sequence[tuple[str, ...]]) -> str:
 def _p_value(
     ours: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64], metric: str, n: int, seed: int
 ) -> tuple[float, int, bool]:
-    """P-value, number of exchanges tried, and whether these were all."""
+    """Give the p-value, the number of exchanges tried, and whether these were all."""
     score = METRICS[metric]
     units, n_classes = len(ours), ours.shape[-1]
     change = (theirs - ours).reshape(units, -1)

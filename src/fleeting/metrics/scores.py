@@ -24,7 +24,7 @@ class Majority(NamedTuple):
 
 
 def as_labels(what: str, labels: Labels) -> npt.NDArray[np.str_]:
-    """Labels as a one-dimensional array of text; :class:`UsageError` if there are none or one is missing."""
+    """Give labels as a one-dimensional array of text; :class:`UsageError` if there are none or one is missing."""
     values = np.asarray(labels, dtype=object)
     if values.ndim != 1 or values.size == 0:
         raise UsageError(f"{what} has the shape {values.shape}; expected at least one label, in one dimension")
@@ -36,12 +36,12 @@ def as_labels(what: str, labels: Labels) -> npt.NDArray[np.str_]:
 def _pair(y_true: Labels, y_pred: Labels) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.str_]]:
     truth, found = as_labels("y_true", y_true), as_labels("y_pred", y_pred)
     if len(truth) != len(found):
-        raise UsageError(f"{len(truth)} true labels but {len(found)} predictions; expected one prediction a clip")
+        raise UsageError(f"{len(truth)} true labels but {len(found)} predictions; expected one prediction per clip")
     return truth, found
 
 
 def class_names(classes: Sequence[str] | None, *labels: npt.NDArray[np.str_]) -> list[str]:
-    """The classes to score, in order: those given, or all that occur, sorted."""
+    """List the classes to score, in order: those given, or all that occur, sorted."""
     occurring = sorted({str(name) for array in labels for name in array})
     if classes is None:
         return occurring
@@ -55,7 +55,7 @@ def class_names(classes: Sequence[str] | None, *labels: npt.NDArray[np.str_]) ->
 
 
 def codes_of(labels: npt.NDArray[np.str_], names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Position of each label in ``names``."""
+    """Give the position of each label in ``names``."""
     number = {name: code for code, name in enumerate(names)}
     return np.array([number[str(label)] for label in labels], dtype=np.int64)
 
@@ -67,13 +67,13 @@ def confusion_matrix(y_true: Labels, y_pred: Labels, classes: Sequence[str] | No
     ----------
     y_true, y_pred : Labels
         Labels, one per clip.
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         Names in the order of rows and columns; by default all that occur, sorted.
 
     Returns
     -------
     numpy.ndarray of int64
-        int64 array ``(n_classes, n_classes)``.
+        Counts, ``(n_classes, n_classes)``.
 
     Raises
     ------
@@ -94,20 +94,20 @@ def confusion_matrix(y_true: Labels, y_pred: Labels, classes: Sequence[str] | No
 
 
 def accuracy_of(confusion: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Accuracy of confusion matrices ``(..., C, C)``; NaN without clips."""
+    """Give the accuracy of confusion matrices ``(..., C, C)``; NaN without clips."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1)), dtype=np.float64)
 
 
 def uf1_of(confusion: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """UF1 of confusion matrices ``(..., C, C)``; NaN without clips."""
+    """Give the UF1 of confusion matrices ``(..., C, C)``; NaN without clips."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     # Row sum + column sum = 2 TP + FP + FN.
     return _mean_of_defined(2.0 * hits, confusion.sum(axis=-1) + confusion.sum(axis=-2))
 
 
 def uar_of(confusion: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """UAR of confusion matrices ``(..., C, C)``; NaN without clips."""
+    """Give the UAR of confusion matrices ``(..., C, C)``; NaN without clips."""
     return _mean_of_defined(np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64), confusion.sum(axis=-1))
 
 
@@ -127,7 +127,7 @@ METRICS: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]] = {
 
 
 def accuracy(y_true: Labels, y_pred: Labels) -> float:
-    """Share of clips that were called by their name, in ``[0, 1]``.
+    """Give the share of clips that were called by their name, in ``[0, 1]``.
 
     Never print it without :func:`majority_accuracy` beside it.
     """
@@ -135,7 +135,7 @@ def accuracy(y_true: Labels, y_pred: Labels) -> float:
 
 
 def uf1(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) -> float:
-    """Unweighted F1: ``F1_c = 2 TP / (2 TP + FP + FN)``, averaged over classes (MEGC 2019).
+    """Compute the unweighted F1: ``F1_c = 2 TP / (2 TP + FP + FN)``, averaged over classes (MEGC 2019).
 
     Pool the clips of all folds first: F1 is not linear, so the mean over folds is another number.
 
@@ -143,7 +143,7 @@ def uf1(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) ->
     ----------
     y_true, y_pred : Labels
         Labels, one per clip.
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         Classes to average over; by default all that occur in truth or prediction.
 
     Returns
@@ -161,13 +161,13 @@ def uf1(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) ->
 
 
 def uar(y_true: Labels, y_pred: Labels, classes: Sequence[str] | None = None) -> float:
-    """Unweighted average recall: ``TP_c / n_c``, averaged over the classes that occur in the truth (MEGC 2019).
+    """Compute the unweighted average recall: the mean of ``TP_c / n_c`` over the classes that occur in truth (MEGC 2019).
 
     Parameters
     ----------
     y_true, y_pred : Labels
         Labels, one per clip.
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         Known classes; one that no clip shows has no recall and is left out of the mean.
 
     Returns

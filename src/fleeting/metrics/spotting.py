@@ -97,7 +97,7 @@ class SpottingScore:
         return 0.0 if not self.overall.tp else self.overall.f1 * self.analysis_f1
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts, precision, recall and F1 of ``micro``, ``macro`` and ``overall``, and ``strs``."""
+        """Give counts, precision, recall and F1 of ``micro``, ``macro`` and ``overall``, and ``strs``."""
         return {
             name: {
                 "tp": count.tp,
@@ -112,7 +112,7 @@ class SpottingScore:
 
 
 def interval_iou(a: tuple[int, int], b: tuple[int, int]) -> float:
-    """Frames in both over frames in either; both ends of an interval belong to it.
+    """Divide the frames in both by the frames in either; both ends of an interval belong to it.
 
     >>> interval_iou((0, 9), (5, 14))
     0.3333333333333333
@@ -133,7 +133,7 @@ def match_intervals(
 
     Parameters
     ----------
-    annotated, spotted : sequence
+    annotated, spotted : sequence of tuple of (int, int)
         ``(first, last)`` frames of one video.
     least : float, optional
         The overlap that a pair needs, in ``(0, 1]``.

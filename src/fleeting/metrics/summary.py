@@ -29,12 +29,12 @@ def score_all(
     ----------
     table : pandas.DataFrame
         Predictions, one row per clip, with the columns ``label, prediction`` (for intervals also ``subject``).
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         The classes of the task, in order.
     y_train : Labels or None, optional
         Labels trained on; gives ``majority_class`` and ``majority_accuracy``.
     intervals : bool, optional
-        Whether to add ``<metric>_low`` and ``<metric>_high``; see :func:`~fleeting.metrics.bootstrap_interval` for
+        If True, add ``<metric>_low`` and ``<metric>_high``; see :func:`~fleeting.metrics.bootstrap_interval` for
         ``n``, ``level`` and ``seed``.
 
     Returns
@@ -64,7 +64,7 @@ def score_all(
 
 
 def scores_by(table: pd.DataFrame, column: str, classes: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-    """Accuracy, UF1, UAR and ``n`` of each part of a table, such as each data set of a composite.
+    """Score each part of a table, such as each data set of a composite: accuracy, UF1, UAR and ``n``.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def scores_by(table: pd.DataFrame, column: str, classes: Sequence[str] | None = 
         Predictions, one row per clip.
     column : str
         Column to split by, such as ``"dataset"``.
-    classes : sequence or None, optional
+    classes : sequence of str or None, optional
         The classes of the task.
     """
     check_predictions(table, [column])

@@ -34,12 +34,12 @@ def balanced_groups(counts: npt.NDArray[np.int64], n_folds: int, seed: int) -> I
     n_folds : int
         Folds, at most ``n_groups``.
     seed : int
-        Same counts and seed, same answer.
+        Random seed of the starts; same counts and seed, same answer.
 
     Returns
     -------
     IndexArray
-        int64 array ``(n_groups,)``: the fold of each group, every fold having at least one.
+        The fold of each group, ``(n_groups,)``, every fold having at least one.
     """
     rng = np.random.default_rng(seed)
     best, best_cost = np.zeros(len(counts), dtype=np.int64), np.inf

@@ -31,7 +31,7 @@ class Protocol(ABC):
     Parameters
     ----------
     seed : int, optional
-        Seed of every random choice, from 0 to 2**32 - 1. Same table, same seed, same folds, whatever the order of the
+        Random seed of every choice, from 0 to 2**32 - 1. Same table, same seed, same folds, whatever the order of the
         rows.
     label : str, optional
         Column of the table that holds the class.
@@ -41,18 +41,18 @@ class Protocol(ABC):
     name : str
         Name in the registry.
     subject_independent : bool
-        Whether no subject is ever on both sides of a fold.
+        If True, no subject is ever on both sides of a fold.
     tests_every_clip_once : bool
-        Whether the test sides of all folds together are the table, each clip once.
+        If True, the test sides of all folds together are the table, each clip once.
     tests_every_class : bool
-        Whether each fold is meant to test every class, so that single folds can be compared.
+        If True, each fold is meant to test every class, so that single folds can be compared.
     noun : str
         Word for one train/test split: a fold of the table, or a split that was drawn by itself.
     scheme : str or None
         Label scheme that the clips need (:func:`fleeting.datasets.list_schemes`), taken where none is given; ``None``
         if any labels will do.
     blind : bool
-        Whether test clips must not even be watched while a network trains.
+        If True, test clips must not even be watched while a network trains.
     """
 
     name: ClassVar[str]
@@ -111,14 +111,14 @@ class Protocol(ABC):
         return ""
 
     def notes(self, table: pd.DataFrame) -> list[str]:
-        """Plain sentences on how ``table`` differs from what the protocol is meant for; often none.
+        """Say in plain sentences how ``table`` differs from what the protocol is meant for; often none.
 
         :func:`~fleeting.protocols.split_notes` passes them on to the run's notes.
         """
         return []
 
     def options(self) -> dict[str, Any]:
-        """All fields that can be given to :func:`~fleeting.protocols.create_protocol`, JSON-ready."""
+        """Give all fields that can be given to :func:`~fleeting.protocols.create_protocol`, JSON-ready."""
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.init}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 

@@ -78,7 +78,7 @@ def subject_codes(table: pd.DataFrame) -> tuple[IndexArray, list[str]]:
 
 
 def class_labels(table: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
-    """Labels of all clips as strings; :class:`UsageError` if one is missing."""
+    """Give the labels of all clips as strings; :class:`UsageError` if one is missing."""
     require_columns(table, [column])
     blank = table[column].isna() | (table[column].astype(str).str.strip() == "")
     if blank.any():
@@ -92,14 +92,14 @@ def class_labels(table: pd.DataFrame, column: str) -> npt.NDArray[np.str_]:
 
 
 def canonical_order(table: pd.DataFrame, label: str) -> IndexArray:
-    """Row positions sorted by who and what a clip is, so that what is drawn does not depend on the order of rows."""
+    """Sort row positions by who and what a clip is, so that what is drawn does not depend on the order of rows."""
     columns = [name for name in ("dataset", "subject", "clip") if name in table.columns]
     keys = list(zip(*(table[name].astype(str) for name in [*columns, label])))
     return np.array(sorted(range(len(table)), key=lambda row: keys[row]), dtype=np.int64)
 
 
 def class_counts(protocol: Protocol, labels: npt.NDArray[np.str_]) -> tuple[list[str], IndexArray]:
-    """Classes and how many clips show each; :class:`UsageError` if there is one only."""
+    """List the classes and how many clips show each; :class:`UsageError` if there is one only."""
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2:
         raise UsageError(
@@ -143,7 +143,7 @@ def check_split(
     train, test : npt.ArrayLike
         Row positions.
     subject_independent : bool
-        Whether the split promises that no subject is on both sides.
+        If True, the split promises that no subject is on both sides.
 
     Returns
     -------
@@ -199,7 +199,7 @@ def check_split(
 
 
 def same_people(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Groups of the table's data sets that are known to show the same people; usually none.
+    """Group the table's data sets that are known to show the same people; usually none.
 
     The subsets of SMIC filmed the same people, so a fold that tests one and trains on another is not about strangers.
     """
@@ -211,7 +211,7 @@ def same_people(table: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
-    """All folds of a protocol, each checked: what every experiment calls.
+    """Make all folds of a protocol, each checked, as every experiment does.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def folds_of(protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
 
 
 def split_notes(protocol: Protocol, table: pd.DataFrame, folds: Sequence[Fold]) -> list[str]:
-    """Plain sentences that a reader of the results should know about these folds; often none.
+    """Say in plain sentences what a reader of the results should know about these folds; often nothing.
 
     Those of the protocol itself (:meth:`Protocol.notes`) come first. A class that a fold does not test, because too few
     subjects show it, makes that fold's figures hard to compare.

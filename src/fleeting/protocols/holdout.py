@@ -246,7 +246,7 @@ def _fold(index: int, test: IndexArray, n_rows: int) -> Fold:
 def _choose(
     counts: npt.NDArray[np.int64], test_size: float, rng: np.random.Generator, taken: set[bytes]
 ) -> npt.NDArray[np.bool_] | None:
-    """Which subjects to hold out: the evenest of many random choices, or ``None`` if none will do."""
+    """The subjects to hold out: the evenest of many random choices, or ``None`` if none will do."""
     total = counts.sum(axis=0)
     clips = counts.sum(axis=1)
     wanted = total * test_size

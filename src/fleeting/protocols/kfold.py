@@ -183,4 +183,4 @@ class LeaveOneSubjectOutProtocol(Protocol):
 
     def sentence(self) -> str:
         """Say what a fold is."""
-        return "leave one subject out: one fold a person, no person in training and test"
+        return "leave one subject out: one fold per person, no person in training and test"

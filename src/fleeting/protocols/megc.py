@@ -59,13 +59,13 @@ class CompositeProtocol(LeaveOneSubjectOutProtocol):
         yield from super().split(table)
 
     def notes(self, table: pd.DataFrame) -> list[str]:
-        """Every deviation of the clips from the composite; one sentence that there is none if it is complete."""
+        """Name every deviation of the clips from the composite; one sentence that there is none if it is complete."""
         return _deviations(table, self.label)
 
     def sentence(self) -> str:
         """Say what a fold is."""
         return (
-            "composite data base evaluation (CDE), leave one subject out over all data sets: one fold a person, no person "
+            "composite data base evaluation (CDE), leave one subject out over all data sets: one fold per person, no person "
             "in training and test"
         )
 
@@ -75,7 +75,7 @@ class CompositeProtocol(LeaveOneSubjectOutProtocol):
 class HoldoutDatasetProtocol(Protocol):
     """Hold-out data base evaluation (HDE): test each data set by a network that learnt from all the others.
 
-    One fold a data set, in the order of their names. It asks how well a network fares with other people, another camera
+    One fold per data set, in the order of their names. It asks how well a network fares with other people, another camera
     and another laboratory at once. Nothing is drawn, so ``seed`` changes nothing.
 
     Raises
@@ -116,7 +116,7 @@ class HoldoutDatasetProtocol(Protocol):
             yield Fold(index, train, test)
 
     def notes(self, table: pd.DataFrame) -> list[str]:
-        """Every deviation of the clips from the composite; one sentence that there is none if it is complete."""
+        """Name every deviation of the clips from the composite; one sentence that there is none if it is complete."""
         return _deviations(table, self.label)
 
     def sentence(self) -> str:

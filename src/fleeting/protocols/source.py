@@ -27,7 +27,7 @@ class _SourceFolds(Protocol):
     Parameters
     ----------
     folds : int, optional
-        Of the source.
+        Folds of the source.
     source : str, optional
         Data sets joined by ``+``, such as ``"casme2+smic"``.
     """
@@ -74,7 +74,7 @@ class SourceFolds(_SourceFolds):
 @register_protocol("subject-source-folds")
 @dataclass(frozen=True)
 class SubjectSourceFolds(_SourceFolds):
-    """The same with every subject of the source on one side."""
+    """Folds of the source with each of its subjects on one side."""
 
     within: ClassVar[str] = "subject-kfold"
     subject_independent: ClassVar[bool] = True

@@ -43,6 +43,7 @@ from fleeting.records.study import (
     StudyTable,
     tells_collapse,
 )
+from fleeting.records.sweep import GridPart, SweepDefinition
 from fleeting.records.tables import Row, defuse, format_table, read_table, undo_defuse, write_frame, write_table
 from fleeting.records.unit import (
     ChoicePart,
@@ -65,6 +66,7 @@ __all__ = [
     "ClipRow",
     "Collapse",
     "CollectionHead",
+    "GridPart",
     "HistoryRow",
     "InputSizes",
     "ListedUnit",
@@ -103,6 +105,7 @@ __all__ = [
     "StudySection",
     "StudyTable",
     "Summary",
+    "SweepDefinition",
     "SweepHead",
     "SyntheticHead",
     "TrainingPart",

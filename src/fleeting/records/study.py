@@ -276,7 +276,7 @@ class StudyPage(Record):
     created : str
         The time, ISO 8601.
     kind : {"study", "sweep"}
-        Whether a paper or a method was studied, or one experiment was varied.
+        A study of a paper or a method, or one experiment that was varied.
     name, title, paper : str
         Its name; the heading; the paper that is studied.
     partial : bool

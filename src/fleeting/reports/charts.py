@@ -34,7 +34,7 @@ class Reference:
 
 
 def nice_ticks(low: float, high: float, count: int = 5, integer: bool = False) -> list[float]:
-    """Round values that span ``[low, high]``: steps of 1, 2, 2.5 or 5 times a power of ten.
+    """Give round values that span ``[low, high]``: steps of 1, 2, 2.5 or 5 times a power of ten.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def nice_ticks(low: float, high: float, count: int = 5, integer: bool = False) -
     count : int, optional
         About how many ticks.
     integer : bool, optional
-        Whether steps must be whole.
+        If True, steps are whole.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def line_chart(
     Parameters
     ----------
     title : str
-        What the chart shows; read out by screen readers.
+        Title of the chart; read out by screen readers.
     series : sequence
         The lines, drawn in this order.
     x_label, y_label : str
@@ -101,14 +101,59 @@ def line_chart(
     Markup or None
         An ``<svg>`` element, or ``None`` if there is no finite point.
     """
-    lines = []
-    for one in series:
-        points = [(x, y) for x, y in zip(one.x, one.y) if math.isfinite(x) and math.isfinite(y)]
-        if points:
-            lines.append((one, points))
+    lines = _finite(series)
     if not lines:
         return None
     marks = [reference for reference in references if math.isfinite(reference.y)]
+    axes = _axes(lines, marks, y_limits)
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">',
+        *_frame(axes, x_label, y_label),
+        *(f'<path class="reference" d="M{_LEFT} {axes.at_y(mark.y):.1f}H{_WIDTH - _RIGHT}"/>' for mark in marks),
+    ]
+    for one, points in lines:
+        parts += _line(axes, one, points)
+    parts += _names(axes, marks)
+    parts.append("</svg>")
+    return Markup("".join(parts))  # every text in it is escaped above
+
+
+Points = list[tuple[float, float]]
+
+
+def _finite(series: Sequence[Series]) -> list[tuple[Series, Points]]:
+    """The lines with their finite points; lines without any are left out."""
+    found = []
+    for one in series:
+        points = [(x, y) for x, y in zip(one.x, one.y) if math.isfinite(x) and math.isfinite(y)]
+        if points:
+            found.append((one, points))
+    return found
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Both axes of a line chart: the ends of x, the ticks of both, and whether x is a scale of powers of ten."""
+
+    x_low: float
+    x_high: float
+    x_ticks: list[float]
+    x_texts: list[str]
+    y_ticks: list[float]
+    powers: bool
+
+    def at_x(self, x: float) -> float:
+        low, high, x = (math.log10(v) if self.powers else v for v in (self.x_low, self.x_high, x))
+        return _LEFT + (x - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
+
+    def at_y(self, y: float) -> float:
+        low, high = self.y_ticks[0], self.y_ticks[-1]
+        return _HEIGHT - _BOTTOM - (y - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _axes(
+    lines: Sequence[tuple[Series, Points]], marks: Sequence[Reference], y_limits: tuple[float, float] | None
+) -> _Axes:
     xs = [x for _, points in lines for x, _ in points]
     ys = [y for _, points in lines for _, y in points] + [mark.y for mark in marks]
     x_low, x_high = min(xs), max(xs)
@@ -116,65 +161,59 @@ def line_chart(
         x_low, x_high = x_low - 1, x_high + 1
     low, high = y_limits or (min(0.0, min(ys)), max(ys) if max(ys) > min(0.0, min(ys)) else 1.0)
     low, high = min(low, *ys, high), max(high, *ys)
-    y_ticks = nice_ticks(low, high)
-    low, high = y_ticks[0], y_ticks[-1]
-
     # Steps of a sweep, such as learning rates, lie powers of ten apart.
     powers = x_low > 0 and x_high / x_low >= 50 and not all(float(x).is_integer() for x in xs)
-
-    def along(x: float) -> float:
-        return math.log10(x) if powers else x
-
-    def at_x(x: float) -> float:
-        return _LEFT + (along(x) - along(x_low)) / (along(x_high) - along(x_low)) * (_WIDTH - _LEFT - _RIGHT)
-
-    def at_y(y: float) -> float:
-        return _HEIGHT - _BOTTOM - (y - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
-
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">',
-        '<g class="grid">',
-    ]
-    y_step = y_ticks[1] - y_ticks[0]
-    parts += [f'<path d="M{_LEFT} {at_y(tick):.1f}H{right}"/>' for tick in y_ticks]
-    parts.append('</g><g class="ticks">')
-    parts += [
-        f'<text x="{_LEFT - 8}" y="{at_y(tick) + 4:.1f}" text-anchor="end">{_number(tick, y_step)}</text>'
-        for tick in y_ticks
-    ]
     x_ticks, x_texts = _x_ticks(xs, x_low, x_high, powers)
-    if not x_ticks or at_x(x_ticks[0]) - at_x(x_low) > 24:
+    axes = _Axes(x_low, x_high, x_ticks, x_texts, nice_ticks(low, high), powers)
+    if not x_ticks or axes.at_x(x_ticks[0]) - axes.at_x(x_low) > 24:
         x_ticks.insert(0, x_low)
         x_texts.insert(0, f"{x_low:g}")
-    parts += [
-        f'<path d="M{at_x(tick):.1f} {bottom}v5"/>'
-        f'<text x="{at_x(tick):.1f}" y="{bottom + 19}" text-anchor="middle">{text}</text>'
-        for tick, text in zip(x_ticks, x_texts)
-    ]
-    parts.append(
+    return axes
+
+
+def _frame(axes: _Axes, x_label: str, y_label: str) -> Iterator[str]:
+    """The grid, the ticks with their numbers, and the titles of both axes."""
+    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    y_step = axes.y_ticks[1] - axes.y_ticks[0]
+    yield '<g class="grid">'
+    for tick in axes.y_ticks:
+        yield f'<path d="M{_LEFT} {axes.at_y(tick):.1f}H{right}"/>'
+    yield '</g><g class="ticks">'
+    for tick in axes.y_ticks:
+        yield f'<text x="{_LEFT - 8}" y="{axes.at_y(tick) + 4:.1f}" text-anchor="end">{_number(tick, y_step)}</text>'
+    for tick, text in zip(axes.x_ticks, axes.x_texts):
+        yield (
+            f'<path d="M{axes.at_x(tick):.1f} {bottom}v5"/>'
+            f'<text x="{axes.at_x(tick):.1f}" y="{bottom + 19}" text-anchor="middle">{text}</text>'
+        )
+    yield (
         f'</g><g class="axis"><path d="M{_LEFT} {bottom}H{right}"/>'
         f'<text x="{(_LEFT + right) / 2:.0f}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>'
         f'<text transform="translate(12 {(_TOP + bottom) / 2:.0f}) rotate(-90)" text-anchor="middle">'
         f"{escape(y_label)}</text></g>"
     )
-    parts += [f'<path class="reference" d="M{_LEFT} {at_y(mark.y):.1f}H{right}"/>' for mark in marks]
-    for one, points in lines:
-        path = "M" + "L".join(f"{at_x(x):.1f} {at_y(y):.1f}" for x, y in points)
-        parts.append(f'<g class="line {escape(one.style)}"><title>{escape(one.name)}</title><path d="{path}"/>')
-        if len(points) == 1 or powers:
-            parts += [f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3"/>' for x, y in points]
-        parts.append("</g>")
+
+
+def _line(axes: _Axes, one: Series, points: Points) -> Iterator[str]:
+    path = "M" + "L".join(f"{axes.at_x(x):.1f} {axes.at_y(y):.1f}" for x, y in points)
+    yield f'<g class="line {escape(one.style)}"><title>{escape(one.name)}</title><path d="{path}"/>'
+    if len(points) == 1 or axes.powers:
+        for x, y in points:
+            yield f'<circle cx="{axes.at_x(x):.1f}" cy="{axes.at_y(y):.1f}" r="3"/>'
+    yield "</g>"
+
+
+def _names(axes: _Axes, marks: Sequence[Reference]) -> Iterator[str]:
+    """The names of the dashed lines, none upon another."""
     taken: list[float] = []
     for mark in sorted(marks, key=lambda one: -one.y):
-        y = at_y(mark.y)
+        y = axes.at_y(mark.y)
         # Above its line, or below where there is no room.
         places = [y - 7, y + 16] if y - 18 > _TOP else [y + 16]
         text_y = next((place for place in places if all(abs(place - other) > 15 for other in taken)), places[-1])
         taken.append(text_y)
-        parts.append(f'<text class="name" x="{right}" y="{text_y:.1f}" text-anchor="end">{escape(mark.name)}</text>')
-    parts.append("</svg>")
-    return Markup("".join(parts))  # every text in it is escaped above
+        right = _WIDTH - _RIGHT
+        yield f'<text class="name" x="{right}" y="{text_y:.1f}" text-anchor="end">{escape(mark.name)}</text>'
 
 
 def _x_ticks(xs: Sequence[float], low: float, high: float, powers: bool) -> tuple[list[float], list[str]]:
@@ -189,7 +228,7 @@ def _x_ticks(xs: Sequence[float], low: float, high: float, powers: bool) -> tupl
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a category: ``low`` and ``high`` end its interval; what is not finite is left out.
+    """One bar per category: ``low`` and ``high`` end its interval; what is not finite is left out.
 
     ``style`` is a CSS class, ``digits`` how many follow the point in the values written beside the bars.
     """
@@ -214,14 +253,14 @@ def bar_chart(
     limits: tuple[float, float] | None = None,
     references: Sequence[Reference] = (),
 ) -> Markup | None:
-    """Draw groups of horizontal bars, one group a category, with each value written at its bar's end.
+    """Draw groups of horizontal bars, one group per category, with each value written at its bar's end.
 
     Parameters
     ----------
     title : str
-        What the chart shows; read out by screen readers.
+        Title of the chart; read out by screen readers.
     categories : sequence
-        Names, one a group; long ones run over several lines.
+        Names, one per group; long ones run over several lines.
     series : sequence
         The bars of each group, from above; as many values as categories.
     value_label : str
