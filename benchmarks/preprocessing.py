@@ -18,7 +18,7 @@ import dlib
 import numpy as np
 from _machine import print_machine
 
-from fleeting.clips import Clip, FrameFolder, FrameSlice, read_each, sources
+from fleeting.clips import Clip, FrameFolder, FrameSlice, frame_folder, read_each
 from fleeting.faces import Alignment, default_detector
 from fleeting.parallel import available_cores
 from fleeting.sequences import create_recipe
@@ -150,15 +150,15 @@ def decoding(film, folder: Path, rounds) -> None:
     for k, frame in enumerate(film.frames):
         cv2.imwrite(str(folder / f"{k:04d}.jpg"), frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
     source = FrameFolder(folder)
-    threads = sources._decoding_threads
+    threads = frame_folder.decoding_threads
 
     def read(count):
-        sources._decoding_threads = lambda: count
+        frame_folder.decoding_threads = lambda: count
         try:
             for _, _frame in read_each(source, range(len(source))):
                 pass
         finally:
-            sources._decoding_threads = threads
+            frame_folder.decoding_threads = threads
 
     cores = available_cores()
     found = interleaved({n: lambda n=n: read(n) for n in (1, threads())}, rounds, time.perf_counter)

@@ -165,3 +165,14 @@ def test_a_build_of_opencv_by_another_name_makes_other_sequences(monkeypatch):
 
     monkeypatch.setattr(module, "version", only_contrib)
     assert Talluri2022().content_hash() not in ("", ours)
+
+
+def test_the_old_name_of_the_method_works_for_one_release():
+    with pytest.warns(FutureWarning, match=r"Whole\._view\(\) is now Whole\.view_of\(\)"):
+
+        class Whole(Talluri2022):
+            def _view(self, image, landmarks, detector, notes, first=None):
+                return "seen"
+
+    assert Whole().view_of(None, None, None, []) == "seen"
+    assert Talluri2022.view_of is not Whole.view_of

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fleeting.errors import UsageError
 from fleeting.plugins import source_digest
 from fleeting.registry import Registry
+from fleeting.renamed import adopt_renamed_methods
 from fleeting.sequences.strip import film_strip
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ class Recipe(BaseModel):
     title: ClassVar[str] = ""
     #: Whether a clip may be an image of precomputed flow (:class:`fleeting.clips.FlowImage`) in the place of frames.
     takes_flow_images: ClassVar[bool] = False
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        adopt_renamed_methods(cls, {"_view": "view_of"})
 
     @property
     def channels(self) -> int:
