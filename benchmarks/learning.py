@@ -4,12 +4,12 @@ Also shows how often a training collapses to a constant answer. Needs minutes; a
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from _machine import print_machine
 
 from fleeting.experiments import ExperimentConfig, evaluate
+from fleeting.records import Summary
 from fleeting.sequences import Talluri2022
 from fleeting.synthesis import write_dataset
 from fleeting.training import TrainingConfig
@@ -42,11 +42,11 @@ def main() -> None:
             protocol="subject-kfold",
         )
         run = evaluate(config, arguments.out / f"run{number}", jobs=0, cache=arguments.out / "cache", samples=False)
-        summary = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))
-        pooled = summary["pooled"]
+        summary = Summary.read(run.path / "summary.json")
+        pooled = summary.pooled
         print(
-            f"{name:<36} {pooled['accuracy']:.3f}     [{pooled['accuracy_low']:.3f}, {pooled['accuracy_high']:.3f}]  "
-            f"{pooled['majority_accuracy']:.3f}             {summary['collapsed']} of {summary['finished']}"
+            f"{name:<36} {pooled.accuracy:.3f}     [{pooled.accuracy_low:.3f}, {pooled.accuracy_high:.3f}]  "
+            f"{pooled.majority_accuracy:.3f}             {summary.collapsed} of {summary.finished}"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,9 @@ def _is_whole(run: RunFolder, unit: ListedUnit, observer: Observer) -> bool:
         run.answers(UnitRecord.read(path), unit)
     except RecordError as exc:
         observer.say(f"Unit {unit.key} is trained again: {exc.path.name} {exc.found}")
+        # The old record would vouch for the new files.
+        with suppress(OSError):
+            path.unlink()
         return False
     return True
 

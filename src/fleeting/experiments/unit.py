@@ -294,8 +294,6 @@ def run_unit(job: UnitJob, on_epoch: OnEpoch | None = None) -> UnitRecord:
     """
     start = time.perf_counter()
     training_job, test = job.training_job, job.test
-    # Of a unit that is trained again, the old record would vouch for new files.
-    (training_job.folder / "unit.json").unlink(missing_ok=True)
     result, selection = fit(training_job, on_epoch, watched=test if job.watch else None)
     digest = write_predictions(training_job.folder / "predictions.csv", _answers(job, result))
     majority = majority_accuracy(training_job.side.labels, test.labels)
