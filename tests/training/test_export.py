@@ -14,7 +14,7 @@ from fleeting.models import DirectModel, create_model, list_models
 from fleeting.training import TrainingConfig, export_onnx, load_model, save_model
 from fleeting.training.collapse import CollapseReport
 from fleeting.training.data import Standardisation
-from fleeting.training.engine import TrainingResult
+from fleeting.training.result import TrainingResult
 
 onnx = pytest.importorskip("onnx", reason="needs pip install 'fleeting[export]'")
 ort = pytest.importorskip("onnxruntime", reason="needs pip install 'fleeting[export]'")

@@ -25,7 +25,7 @@ from fleeting.models.registry import (
     register_model,
     weight_shapes,
 )
-from fleeting.models.spec import InputShape, ModelSpec, count_parameters
+from fleeting.models.spec import InputShape, ModelSpec, check_seed, count_parameters
 
 __all__ = [
     "DirectModel",
@@ -33,6 +33,7 @@ __all__ = [
     "ModelInfo",
     "ModelSpec",
     "Score",
+    "check_seed",
     "count_parameters",
     "create_model",
     "list_models",

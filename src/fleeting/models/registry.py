@@ -14,7 +14,7 @@ from fleeting.errors import UsageError, unknown_choice
 from fleeting.files import read_rows
 from fleeting.models.direct import DirectModel
 from fleeting.models.layers import initialise
-from fleeting.models.spec import InputShape, ModelSpec
+from fleeting.models.spec import InputShape, ModelSpec, check_seed
 from fleeting.plugins import source_digest
 from fleeting.registry import Registry
 
@@ -273,6 +273,7 @@ def create_model(
     sizes = {**info.sizes, **{size: value for size, value in given.items() if value is not None}}
     shape = InputShape(n_classes, in_channels=info.channels if in_channels is None else in_channels, **sizes)
     options = {**info.options, **options}
+    seed = seed if isinstance(seed, torch.Generator) else check_seed(seed)
     # Layers draw first weights from the global generator when they are built; those are drawn again just below.
     with torch.random.fork_rng(devices=[]):
         # Layers that `initialise` does not know keep what they draw here.

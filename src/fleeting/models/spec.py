@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 import torch
 
 from fleeting.errors import UsageError
 
-__all__ = ["InputShape", "ModelSpec", "count_parameters"]
+__all__ = ["InputShape", "ModelSpec", "check_seed", "count_parameters"]
+
+#: What a generator of PyTorch takes, and a column of 64-bit numbers holds.
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,26 @@ class ModelSpec:
             raise UsageError(
                 f"not the description of a model ({type(exc).__name__}: {exc}); expected name, shape and options"
             ) from exc
+
+
+def check_seed(seed: object) -> int:
+    """Check a random seed where it comes in.
+
+    Returns
+    -------
+    int
+        The seed.
+
+    Raises
+    ------
+    UsageError
+        If it is not a whole number, or not from 0 to 2**63 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, SupportsIndex) or not 0 <= (value := index(seed)) <= LARGEST_SEED:
+        # Python prints no number of thousands of digits.
+        shown = "a number of too many digits" if isinstance(seed, int) and abs(seed) > 10**40 else repr(seed)
+        raise UsageError(f"seed: found {shown}; expected a whole number of at least 0 and at most 2**63 - 1")
+    return value
 
 
 def count_parameters(model: torch.nn.Module) -> int:

@@ -7,9 +7,11 @@ from fleeting.training.collapse import CollapseReport
 from fleeting.training.config import TrainingConfig
 from fleeting.training.data import SequenceFiles, Standardisation
 from fleeting.training.device import keep_memory
-from fleeting.training.engine import DivergedError, TrainingResult, predict_proba, train
+from fleeting.training.engine import train
 from fleeting.training.export import export_onnx
 from fleeting.training.optim import SGD, Adam
+from fleeting.training.prediction import predict_proba
+from fleeting.training.result import DivergedError, TrainingResult
 
 if TYPE_CHECKING:
     from fleeting.training.estimator import MicroExpressionClassifier

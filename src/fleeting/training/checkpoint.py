@@ -23,7 +23,8 @@ from fleeting.records import ModelConfig, RecordError, read_regular
 from fleeting.records.model import FORMAT, KIND
 from fleeting.training.config import TrainingConfig
 from fleeting.training.data import Sequences, Standardisation
-from fleeting.training.engine import PREDICTED_AT_ONCE, TrainingResult, predict_proba
+from fleeting.training.prediction import PREDICTED_AT_ONCE, predict_proba
+from fleeting.training.result import TrainingResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,7 @@ from fleeting.errors import FleetingError, UsageError, missing_extra
 from fleeting.files import write_atomic
 from fleeting.models import ModelSpec
 from fleeting.training.checkpoint import TrainedModel
-from fleeting.training.engine import TrainingResult
+from fleeting.training.result import TrainingResult
 
 if TYPE_CHECKING:
     from fleeting.training.data import Standardisation
