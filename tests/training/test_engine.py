@@ -9,7 +9,7 @@ import torch
 
 from fleeting.errors import CollapseWarning, UsageError
 from fleeting.models import create_model
-from fleeting.training import DivergedError, TrainingConfig, engine, keep_memory, predict_proba, save_model, train
+from fleeting.training import DivergedError, TrainingConfig, keep_memory, loop, predict_proba, save_model, train
 
 
 def config(**fields):
@@ -157,7 +157,7 @@ def test_diverging_ends_with_advice(clips):
 
 
 def test_a_second_look_until_a_collapse_is_known_and_at_the_end(clips, monkeypatch):
-    model, looks, look = build(), [[]], engine.probe
+    model, looks, look = build(), [[]], loop.probe
     with torch.no_grad():
         model.hidden.weight.zero_()
         model.hidden.bias.fill_(-1.0)  # never fires, so nothing is learned from what is seen
@@ -166,7 +166,7 @@ def test_a_second_look_until_a_collapse_is_known_and_at_the_end(clips, monkeypat
         looks[-1].append(batch_statistics)
         return look(*arguments, batch_statistics=batch_statistics)
 
-    monkeypatch.setattr(engine, "probe", probe)
+    monkeypatch.setattr(loop, "probe", probe)
     with pytest.warns(CollapseWarning):
         result = train(model, *clips, config(epochs=7), on_epoch=lambda _: looks.append([]))
     first = result.collapse.epoch
