@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline
 
 from fleeting.errors import UsageError
 from fleeting.training import MicroExpressionClassifier, load_model, save_model
@@ -94,6 +95,49 @@ def test_works_in_scikit_learn_with_its_splitters(clips):
     assert by_subject.shape == (2,)
     search = GridSearchCV(classifier(epochs=1), {"learning_rate": [1e-3, 1e-4]}, cv=2, error_score="raise").fit(X, y)
     assert search.best_params_["learning_rate"] in (1e-3, 1e-4)
+
+
+class TestNestedParameters:
+    def test_options_of_the_network_are_read_and_set(self):
+        one = classifier()
+        assert one.get_params()["model__dropout"] == 0.4
+        assert "model__dropout" not in one.get_params(deep=False)
+        assert one.set_params(model__dropout=0.3, epochs=5) is one
+        assert (one.get_params()["model__dropout"], one.model_options, one.epochs) == (0.3, {"dropout": 0.3}, 5)
+        copied = clone(one)
+        copied.set_params(model__dropout=0.1)
+        assert (one.model_options, copied.model_options) == ({"dropout": 0.3}, {"dropout": 0.1})
+
+    def test_network_and_options_may_change_together(self):
+        one = classifier().set_params(model__padding="same", model="model_c")
+        assert one.get_params()["model__padding"] == "same"
+        with pytest.raises(UsageError, match="unknown option of model_c 'padings'; did you mean 'padding'"):
+            one.set_params(model__padings="valid")
+
+    def test_a_network_that_is_not_known_keeps_what_it_is_given(self):
+        one = MicroExpressionClassifier(model="no_model").set_params(model__width=3)
+        assert one.get_params()["model__width"] == 3
+
+    def test_what_is_set_is_what_is_trained(self, clips):
+        one = classifier(epochs=1).set_params(model__dropout=0.0).fit(*clips)
+        assert one.model_.spec.options["dropout"] == 0.0
+
+    def test_a_grid_search_over_them(self, clips):
+        grid = {"model__dropout": [0.0, 0.6], "learning_rate": [1e-3]}
+        search = GridSearchCV(classifier(epochs=1), grid, cv=2, error_score="raise").fit(*clips)
+        assert search.cv_results_["param_model__dropout"].tolist() == [0.0, 0.6]
+        assert search.best_estimator_.model_.spec.options["dropout"] == search.best_params_["model__dropout"]
+
+    def test_inside_a_pipeline(self, clips):
+        line = Pipeline([("classify", classifier(epochs=1))])
+        assert line.set_params(classify__model__dropout=0.2).get_params()["classify__model__dropout"] == 0.2
+        assert line.fit(*clips)["classify"].model_.spec.options["dropout"] == 0.2
+
+
+@pytest.mark.parametrize("state", [10**23, -1, "x", 1.5])
+def test_a_seed_out_of_range(clips, state):
+    with pytest.raises(UsageError, match="random_state"):
+        classifier(random_state=state).fit(*clips)
 
 
 def test_can_be_saved(fitted, clips, tmp_path):

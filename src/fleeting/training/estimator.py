@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fleeting.errors import UsageError
-from fleeting.models import create_model
+from fleeting.errors import FleetingError, UsageError, unknown_choice
+from fleeting.models import create_model, model_info
 from fleeting.training.config import TrainingConfig
 from fleeting.training.data import Labels, Sequences
 from fleeting.training.engine import train
 
 __all__ = ["MicroExpressionClassifier"]
+
+# What scikit-learn puts between the name of a part and the name of its parameter.
+_NESTED = "model__"
 
 
 class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -25,28 +29,57 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
     Sizes are taken from the data. ``None`` for a training parameter takes the value of the network's paper; of a model
     that is fitted at once, such as ``"pca_logistic"``, only ``motion`` and ``class_weights`` can be chosen.
 
+    The network's own options are parameters too, with ``model__`` in front, as in skorch:
+    ``set_params(model__dropout=0.3)``, or ``GridSearchCV(MicroExpressionClassifier(), {"model__dropout": [0.3, 0.5]})``.
+
     Parameters
     ----------
     model : str, optional
         One of :func:`fleeting.models.list_models`.
     model_options : dict of str to object or None, optional
-        The network's own options.
-    optimizer, learning_rate, momentum, nesterov, decay, batch_size, epochs, clip_norm, motion, class_weights,
-    precision, layout :
-        see :class:`TrainingConfig`. With ``motion="difference"`` the first frame of each sequence is the reference.
+        The network's own options, see ``fleeting.models.model_info(model).options``.
+    optimizer : {"sgd", "adam"} or None, optional
+        Rule by which weights change.
+    learning_rate : float or None, optional
+        Rate of the first step.
+    momentum : float or None, optional
+        Momentum of SGD, in ``[0, 1)``.
+    nesterov : bool or None, optional
+        If True, SGD has Nesterov's momentum.
+    decay : float or None, optional
+        The rate of step ``k`` (from 0) is ``learning_rate / (1 + decay * k)``.
+    batch_size : int or None, optional
+        Samples per step.
+    epochs : int or None, optional
+        Passes over the training samples.
+    clip_norm : float or None, optional
+        Largest norm of a gradient over all weights; a larger one is scaled down to it.
+    motion : {"none", "difference"} or None, optional
+        ``"difference"`` if the first frame of each sequence is a reference to subtract from all that follow.
+    class_weights : {"none", "balanced"} or None, optional
+        ``"balanced"`` weighs each sample by ``n_samples / (n_classes * n_of_its_class)``.
+    precision : {"float32", "tf32", "bfloat16"} or None, optional
+        Precision of the arithmetic in training; others than ``"float32"`` on CUDA only.
+    layout : {"channels_first", "channels_last"} or None, optional
+        Order of a convolution's weights in memory; ``"channels_last"`` on CUDA only.
     device : str, optional
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
     random_state : int or numpy.random.RandomState or None, optional
-        Whole number, ``RandomState`` or ``None``, for the first weights, the order of samples, and dropout.
+        Random seed of the first weights, the order of samples, and dropout, from 0 to 2**32 - 1; or the generator that it
+        is drawn from. ``None`` for another one each time.
 
     Attributes
     ----------
-    classes_ : object
+    classes_ : numpy.ndarray
         The classes, sorted.
-    result_ : object
-        The :class:`TrainingResult`, which :func:`save_model` takes.
-    model_, history_, collapse_ : object
-        The network, the table of epochs, and whether it collapsed.
+    result_ : TrainingResult
+        Outcome of the training, which :func:`save_model` takes.
+    model_ : torch.nn.Module
+        The network.
+    history_ : pandas.DataFrame
+        Loss and accuracy, one row per epoch.
+    collapse_ : CollapseReport
+        Whether it stopped learning, and why.
 
     Examples
     --------
@@ -95,6 +128,48 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         self.device = device
         self.random_state = random_state
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give all parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, optional
+            If True, with the network's own options, as ``model__NAME``.
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            given = self.model_options if isinstance(self.model_options, Mapping) else {}
+            params |= {f"{_NESTED}{name}": value for name, value in {**self._known_options(), **given}.items()}
+        return params
+
+    def set_params(self, **params: Any) -> MicroExpressionClassifier:
+        """Set parameters by name, the network's own options as ``model__NAME``.
+
+        Raises
+        ------
+        UsageError
+            If the network has no such option.
+        ValueError
+            If there is no such parameter.
+        """
+        super().set_params(**{name: value for name, value in params.items() if not name.startswith(_NESTED)})
+        options = {name.removeprefix(_NESTED): v for name, v in params.items() if name.startswith(_NESTED)}
+        known = self._known_options()
+        for name in options:
+            if known and name not in known:
+                raise unknown_choice(f"option of {self.model}", name, known)
+        if options:
+            # A new dictionary: a clone may hold the old one.
+            self.model_options = {**(self.model_options or {}), **options}
+        return self
+
+    def _known_options(self) -> dict[str, Any]:
+        """The options of the network with their defaults; none of a network that is not known, which fit() will say."""
+        try:
+            return model_info(self.model).options
+        except FleetingError:
+            return {}
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
@@ -133,7 +208,7 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
             height=height,
             width=width,
             in_channels=channels,
-            seed=(seed := int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))),
+            seed=(seed := _draw_seed(self.random_state)),
             **(self.model_options or {}),
         )
         self.result_ = train(model, X, labels, config, classes=classes.tolist(), seed=seed, device=self.device)
@@ -144,15 +219,24 @@ class MicroExpressionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         return self
 
     def predict_proba(self, X: Sequences) -> NDArray[np.float64]:
-        """Probabilities ``(N, n_classes)`` in the order of ``classes_``."""
+        """Give the probabilities ``(N, n_classes)`` in the order of ``classes_``."""
         check_is_fitted(self)
         return self.result_.predict_proba(X)
 
     def predict(self, X: Sequences) -> NDArray[Any]:
-        """The likeliest class of each sequence."""
+        """Give the likeliest class of each sequence."""
         check_is_fitted(self)
         predicted: NDArray[Any] = self.classes_[self.result_.predict_proba(X).argmax(axis=1)]
         return predicted
+
+
+def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    try:
+        return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    except ValueError as exc:
+        raise UsageError(
+            f"random_state: {exc}; expected a whole number from 0 to 2**32 - 1, a RandomState or None"
+        ) from exc
 
 
 def _classes(labels: NDArray[Any]) -> NDArray[Any]:
