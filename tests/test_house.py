@@ -22,10 +22,8 @@ HOUSE = ROOT / "src" / "fleeting"
 
 # Rooms that do not keep the rules yet.
 PENDING: set[str] = {
-    "models",
     "reports",
     "synthesis",
-    "training",
 }
 
 MOST_CODE, MOST_LINES = 60, 450

@@ -1,4 +1,4 @@
-"""Which compiled kernels there are, which of them this processor runs, and the one that is used."""
+"""The compiled kernels: those that there are, those that this processor runs, and the one that is used."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Status:
-    """The instruction set that the networks compute with.
+    """Kernels that the networks compute with.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Library:
         raise AttributeError(f"the kernels have no function {name!r}; they have {', '.join(_SIGNATURES)}")
 
     def peak_gflops(self) -> float:
-        """Billions of floating-point operations that one core does in a second of nothing but multiply-adds."""
+        """Count the billions of floating-point operations that one core does per second of nothing but multiply-adds."""
         return float(self._functions.fleeting_peak_gflops())
 
 
@@ -137,7 +137,7 @@ def _wanted() -> str:
 
 
 def library() -> Library | None:
-    """The kernels to use, or ``None`` where plain PyTorch has to do; ``FLEETING_KERNELS`` is read each time.
+    """Give the kernels to use, or ``None`` where plain PyTorch has to do; ``FLEETING_KERNELS`` is read each time.
 
     Raises
     ------
@@ -148,12 +148,12 @@ def library() -> Library | None:
 
 
 def status() -> Status:
-    """Which kernels are used, and why."""
+    """Say which kernels are used, and why."""
     found, reason = _choose(_wanted())
     return Status(found.name if found else None, reason)
 
 
 def peak_gflops() -> float | None:
-    """The arithmetic ceiling of one core, measured in about a second; ``None`` without kernels."""
+    """Measure the arithmetic ceiling of one core, in about a second; ``None`` without kernels."""
     found = library()
     return found.peak_gflops() if found else None

@@ -1,4 +1,4 @@
-"""The zoo: networks by name, one file a paper.
+"""The zoo: networks by name, one file per paper.
 
 >>> model = create_model("model_a", n_classes=3, n_frames=36, height=128, width=128)
 >>> count_parameters(model)

@@ -147,7 +147,7 @@ def _watched(*layers: nn.Module) -> bool:
 
 
 def conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm, pool: nn.MaxPool3d) -> Tensor:
-    """``pool(norm(relu(conv(x))))`` and its gradients; in training it updates the moving averages.
+    """Compute ``pool(norm(relu(conv(x))))`` and its gradients; in training it updates the moving averages.
 
     On a CPU the compiled kernels do it where they can (:mod:`fleeting.kernels`), else PyTorch: in training in the order
     of operations that walks memory least, otherwise one layer after the other. So it is too where a layer has hooks.
@@ -157,11 +157,11 @@ def conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm,
     x : torch.Tensor
         ``(N, C, T, H, W)``.
     conv : Conv3d
-        Stride 1, zero padding given as numbers, the same all around.
+        Convolution of stride 1, zero padding given as numbers, the same all around.
     norm : BatchNorm
-        In training its variance is taken as ``E[r^2] - E[r]^2``, as Keras does.
+        Normalisation; in training its variance is taken as ``E[r^2] - E[r]^2``, as Keras does.
     pool : nn.MaxPool3d
-        Without padding.
+        Pooling without padding.
 
     Returns
     -------
@@ -191,18 +191,18 @@ def conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm,
 
 
 def plane_conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: BatchNorm, pool: nn.MaxPool3d) -> Tensor:
-    """:func:`conv_relu_norm_pool` for layers that treat each frame alike.
+    """Compute :func:`conv_relu_norm_pool` for layers that treat each frame alike.
 
     Parameters
     ----------
     x : torch.Tensor
         ``(N, C, T, H, W)``.
     conv : Conv3d
-        Of kernel ``(1, h, w)``, stride 1 and padding ``(0, p, p)``.
+        Convolution of kernel ``(1, h, w)``, stride 1 and padding ``(0, p, p)``.
     norm : BatchNorm
-        As there.
+        Normalisation; in training its variance is taken as ``E[r^2] - E[r]^2``.
     pool : nn.MaxPool3d
-        Of kernel and stride ``(1, size, size)``; its padding is ``(0, b, b)``.
+        Pooling of kernel and stride ``(1, size, size)``; its padding is ``(0, b, b)``.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def plane_conv_relu_norm_pool(x: Tensor, conv: Conv3d, relu: nn.ReLU, norm: Batc
 
 
 class PlaneMeanPool(nn.Module):
-    """The mean of each ``size`` by ``size`` of every frame; what is left over is dropped.
+    """Mean of each ``size`` by ``size`` of every frame; what is left over is dropped.
 
     PyTorch does it in a tenth of the time on pictures that lie channels last, as they do behind a convolution.
     """
@@ -247,7 +247,7 @@ class PlaneMeanPool(nn.Module):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, T, H, W)`` to ``(N, C, T, H // size, W // size)``."""
+        """Map ``(N, C, T, H, W)`` to ``(N, C, T, H // size, W // size)``."""
         frames = x.transpose(1, 2)
         pooled = F.avg_pool2d(frames.flatten(0, 1), self.size)
         return pooled.view(-1, x.shape[2], *pooled.shape[1:]).transpose(1, 2)
@@ -257,7 +257,7 @@ class _ChannelsLastConv3d(Conv3d):
     """The same convolution, channels last in memory."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """``(N, C, T, H, W)`` to ``(N, filters, T', H', W')``."""
+        """Map ``(N, C, T, H, W)`` to ``(N, filters, T', H', W')``."""
         out: Tensor = self._conv_forward(as_ndhwc(input), as_ndhwc(self.weight), self.bias)
         return out
 
@@ -268,7 +268,7 @@ class ConvPool(nn.Module):
     Parameters
     ----------
     in_channels, filters : int
-        Of the convolution, Glorot uniform at first.
+        Channels that come in, and filters of the convolution, whose weights are Glorot uniform at first.
     kernel : tuple of (int, int, int)
         ``(T, H, W)``.
     pool : int
@@ -282,7 +282,7 @@ class ConvPool(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, T, H, W)`` to ``(N, filters, (T - kernel + 1) // pool, ...)``."""
+        """Map ``(N, C, T, H, W)`` to ``(N, filters, (T - kernel + 1) // pool, ...)``."""
         watched = _watched(self.conv, self.pool, self.relu)
         size = _size(self.pool)
         kernels = None if watched else fused.kernels_for(x, self.conv.weight, self.conv.stride, size)

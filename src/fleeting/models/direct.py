@@ -35,26 +35,26 @@ class DirectModel(nn.Module):
         y : torch.Tensor
             Their classes, ``int64`` ``(N,)``. At least two classes occur; others of the model's may not.
         weights : torch.Tensor
-            Of each class in the loss, ``(n_classes,)``; 0 for a class that does not occur.
+            Weight of each class in the loss, ``(n_classes,)``; 0 for a class that does not occur.
         seed : int
-            For what is random, if anything is.
+            Random seed of what is drawn, if anything is.
         """
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         raise NotImplementedError
 
 
 def absent_last(intercept: Tensor, present: Tensor, n_classes: int) -> Tensor:
-    """Intercepts of all classes from those of the classes that occur; others become practically impossible."""
+    """Give the intercepts of all classes from those of the classes that occur; others become practically impossible."""
     whole = torch.full((n_classes,), ABSENT, dtype=intercept.dtype)
     whole[present] = intercept
     return whole
 
 
 def positive(model: str, option: str, value: object) -> float:
-    """An option of a model that must be a positive number.
+    """Check an option of a model that must be a positive number.
 
     Raises
     ------

@@ -20,7 +20,7 @@ _CHUNK = 1 << 15
 
 
 def keep_mask(count: int, seed: int, share: float) -> NDArray[np.bool_]:
-    """Which of ``count`` values dropout keeps.
+    """Choose which of ``count`` values dropout keeps.
 
     A value goes if the hash of its position and the seed, the finaliser of MurmurHash3 (Appleby 2011), lies below
     ``share * 2**32``.
@@ -82,14 +82,14 @@ class _HashDropout(torch.autograd.Function):
 
 
 class Dropout(nn.Dropout):
-    """Zeroes a share of the values in training and raises the others to make up for it.
+    """Layer that zeroes a share of the values in training and raises the others to make up for it.
 
     On a CPU one number per call is drawn from PyTorch's generator and hashed with each value's position, so no mask is
     kept and ``torch.manual_seed`` decides as usual. Elsewhere it is PyTorch's own.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Same shape as the input."""
+        """Drop; the shape stays."""
         if not self.training or self.p == 0.0 or input.numel() == 0:
             return input
         if input.device.type != "cpu" or self.p == 1.0 or input.numel() >= 2**32:

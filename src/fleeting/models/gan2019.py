@@ -64,7 +64,7 @@ class OFFApexNet(nn.Module):
         self.output = Dense(HIDDEN, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         features = torch.cat([self.u(as_ncdhw(x[:, :1])), self.v(as_ncdhw(x[:, 1:2]))], 1)
         logits: Tensor = self.output(self.hidden(features))
         return logits

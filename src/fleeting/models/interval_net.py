@@ -19,7 +19,7 @@ RATE = 50.0
 CHANNELS = 7
 #: Beside the maps: how open the eyes are, what the head does to both sides, and what it leaves unexplained.
 EXTRAS = 15
-#: What the outputs stand for.
+#: Names of the outputs.
 KINDS = ("micro", "macro")
 
 
@@ -29,9 +29,9 @@ class IntervalNet(nn.Module):
     Parameters
     ----------
     seed : int, optional
-        Of the first weights; PyTorch's global generator is neither used nor changed.
+        Random seed of the first weights; PyTorch's global generator is neither used nor changed.
     width : int, optional
-        Features of a moment.
+        Number of features of a moment.
     """
 
     def __init__(self, seed: int = 0, width: int = 48) -> None:
@@ -58,7 +58,7 @@ class IntervalNet(nn.Module):
             nn.init.constant_(self.leave.bias, -2.5)  # type: ignore[arg-type]
 
     def forward(self, maps: Tensor, extras: Tensor) -> Tensor:
-        """``(N, T, 7, 16, 16)`` and ``(N, T, 15)`` to logits ``(N, T, 2)``."""
+        """Map ``(N, T, 7, 16, 16)`` and ``(N, T, 15)`` to logits ``(N, T, 2)``."""
         n, t = maps.shape[:2]
         features = self.face(maps.reshape(n * t, *maps.shape[2:])).reshape(n, t, -1)
         x = self.enter(torch.cat([self.drop(features), extras], dim=2).transpose(1, 2))

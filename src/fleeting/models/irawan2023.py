@@ -45,7 +45,7 @@ class ModifiedSTCNN(nn.Module):
         self.output = Dense(32, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         features = self.dropout_1(self.pool_1(self.dropout(self.block(x))))
         logits: Tensor = self.output(self.hidden(self.dropout_2(self.flatten(features))))
         return logits

@@ -84,7 +84,7 @@ class Dense(nn.Linear):
             nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """``(N, inputs)`` to ``(N, outputs)``."""
+        """Map ``(N, inputs)`` to ``(N, outputs)``."""
         kernels = None if self.bias is None else fused.dense_kernels_for(input, self.weight)
         if kernels is None:
             return super().forward(input)
@@ -96,18 +96,18 @@ class HiddenReLU(nn.ReLU):
 
 
 def hidden_layers(*widths: int, dropout: float, dense: type[Dense] = Dense, relu: bool = True) -> nn.Sequential:
-    """Fully connected layers, each followed by ReLU and dropout.
+    """Build fully connected layers, each followed by ReLU and dropout.
 
     Parameters
     ----------
     widths : int
-        Of what comes in, then of each layer.
+        Number of inputs, then of the outputs of each layer.
     dropout : float
         Share that is dropped behind each layer, in [0, 1).
     dense : type of Dense, optional
         The layer, which decides the first weights.
     relu : bool, optional
-        Without it the layers are linear.
+        If False, the layers are linear.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
@@ -122,11 +122,11 @@ class BatchNorm(nn.BatchNorm3d):
         super().__init__(num_features, eps=eps, momentum=momentum)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Back to mean 0, variance 1 and the identity; nothing is drawn."""
+        """Go back to mean 0, variance 1 and the identity; nothing is drawn."""
         super().reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise ``(N, C, T, H, W)`` a channel."""
+        """Normalise ``(N, C, T, H, W)`` per channel."""
         if not self.training:
             return super().forward(input)
         assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
@@ -135,7 +135,7 @@ class BatchNorm(nn.BatchNorm3d):
             # One value per channel is its own mean. PyTorch refuses it; Keras answers beta.
             self.update_statistics(input.detach().reshape(-1), torch.zeros_like(self.running_var))
             return (input - input) * self.weight.view(1, -1, 1, 1, 1) + self.bias.view(1, -1, 1, 1, 1)
-        # The tensor is not walked again for the biased variance: PyTorch's update is undone and redone, a channel.
+        # The tensor is not walked again for the biased variance: PyTorch's update is undone and redone, per channel.
         mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         output = F.batch_norm(input, mean, variance, self.weight, self.bias, True, 1.0, self.eps)
         self.update_statistics(mean, variance * ((count - 1) / count))
@@ -160,7 +160,7 @@ class FlattenTHWC(nn.Module):
 
 
 def as_ncdhw(x: Tensor) -> Tensor:
-    """The same ``(N, C, T, H, W)`` values, channels first in memory too.
+    """Give the same ``(N, C, T, H, W)`` values, channels first in memory too.
 
     A view of ``(N, T, H, W, 1)`` counts both as channels first and as channels last, and PyTorch then takes the
     channels-last road, on which its 3-D batch normalisation is inaccurate on a CPU.
@@ -172,7 +172,7 @@ def as_ncdhw(x: Tensor) -> Tensor:
 
 
 def as_ndhwc(x: Tensor) -> Tensor:
-    """The same ``(N, C, T, H, W)`` values, channels last in memory, also where there is one channel.
+    """Give the same ``(N, C, T, H, W)`` values, channels last in memory, also where there is one channel.
 
     On a CPU a convolution without padding and its pooling are quicker in this order, and flattening the result for a
     dense layer moves nothing. Input *and* weights must have it for a convolution to keep it. Not for networks with
@@ -195,7 +195,7 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
 
 
 def pooled(size: int, *, pools: int, by: int = 3) -> int:
-    """What ``pools`` poolings with kernel and stride ``by`` and no padding leave of ``size``.
+    """Give what ``pools`` poolings with kernel and stride ``by`` and no padding leave of ``size``.
 
     >>> pooled(128, pools=1), pooled(128, pools=2)
     (42, 14)
@@ -211,16 +211,16 @@ def require_least(name: str, found: tuple[int, int, int], least: tuple[int, int,
     Parameters
     ----------
     name : str
-        Of the network.
+        Name of the network.
     found, least : tuple of (int, int, int)
         (frames, height, width).
     why : str
-        What the network does that needs them, as in "it pools twice by 3".
+        Reason why the network needs them, as in "it pools twice by 3".
 
     Raises
     ------
     UsageError
-        Says what was found and the least that the network can take.
+        If there is less; says what was found and the least that the network can take.
     """
     few = {"frames": found[0] < least[0], "pixels": found[1] < least[1] or found[2] < least[2]}
     if any(few.values()):
@@ -237,7 +237,7 @@ def require_dropout(name: str, **shares: float) -> None:
     Raises
     ------
     UsageError
-        Names the network, the option and what was found.
+        If there is one; names the network, the option and what was found.
     """
     for option, share in shares.items():
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0.0 <= share < 1.0:

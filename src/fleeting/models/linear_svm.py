@@ -35,7 +35,7 @@ class LinearSVM(DirectModel):
     name : str
         In errors.
     C : float
-        How much a sample on the wrong side costs.
+        Cost of a sample on the wrong side.
     """
 
     weight: Tensor
@@ -77,7 +77,7 @@ class LinearSVM(DirectModel):
                 self.bias[row] = 1.0 if first in present or second not in present else -1.0
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         decisions = F.linear(x.flatten(1), self.weight, self.bias)
         sides = self.sides
         assert isinstance(sides, Tensor)

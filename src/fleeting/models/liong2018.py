@@ -31,7 +31,7 @@ class BiWOOFSVM(LinearSVM):
     shape : InputShape
         Any.
     C : float, optional
-        How much a sample on the wrong side costs. The authors' published code ends at the features; 1 is LIBSVM's
+        Cost of a sample on the wrong side. The authors' published code ends at the features; 1 is LIBSVM's
         default.
     """
 

@@ -91,7 +91,7 @@ class STSTNet(nn.Module):
         self.output = UniformDense(hidden or features, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         streams = plane_conv_relu_norm_pool(x, self.conv, self.relu, self.norm, self.pool)
         features = self.flatten(self.mean_pool(self.dropout(streams)))
         logits: Tensor = self.output(self.hidden(features))

@@ -102,17 +102,17 @@ class MirrorEnsemble(DirectModel):
     discriminant : float, optional
         Weight of the discriminant's logarithms beside the networks', 0 for the networks alone.
     epochs, learning_rate, weight_decay, batch_size : int and float, optional
-        Of each network's training.
+        Hyper-parameters of each network's training.
     filters : int, optional
-        Of the second convolution.
+        Filters of the second convolution.
     dropout : float, optional
-        Before the output; half as much after the first pooling.
+        Share that is dropped before the output; half as much after the first pooling.
     shift : int, optional
         Most pixels that a training sample is shifted by.
     smoothing : float, optional
         Share of a label that is spread over all classes.
     components, shrinkage : int and float, optional
-        Of the discriminant: the most principal components, and how far covariances are shrunk, in [0, 1].
+        Most principal components of the discriminant, and how far its covariances are shrunk, in [0, 1].
     """
 
     mean: Tensor
@@ -196,7 +196,7 @@ class MirrorEnsemble(DirectModel):
             self._train(member, fields, y, weights.float(), generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, 3, 1, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, 3, 1, H, W)`` to logits ``(N, n_classes)``."""
         fields = restored(x)
         logarithms = []
         if self.discriminant:
@@ -280,7 +280,9 @@ class MirrorEnsemble(DirectModel):
 
 
 def restored(x: Tensor) -> Tensor:
-    """Flow whose zero and scale were lost: u and v from their median, strain from its least value, each over its deviation.
+    """Restore flow whose zero and scale were lost: u and v from their median, strain from its least value.
+
+    Each is divided by its standard deviation.
 
     Parameters
     ----------
@@ -303,7 +305,7 @@ def restored(x: Tensor) -> Tensor:
 
 
 def mirrored(fields: Tensor) -> Tensor:
-    """What a mirror shows of ``(N, 3, 1, H, W)``: left and right swapped, and u, which points there, turned."""
+    """Mirror ``(N, 3, 1, H, W)``: swap left and right, and turn u, which points there."""
     swapped = fields.flip(4)
     return torch.cat([-swapped[:, :1], swapped[:, 1:]], 1)
 

@@ -24,7 +24,7 @@ _NOTHING = 1e-10
 
 
 def principal_components(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, axes and variances of the samples' spread, widest axis first.
+    """Give the mean, the axes and the variances of the samples' spread, widest axis first.
 
     From the smaller one of the samples' and the values' products, so that 441 samples of 2,352 values take tens of
     milliseconds. The value of an axis that is furthest from 0 is positive, so that signs do not depend on the machine.
@@ -148,6 +148,6 @@ class PCALogistic(DirectModel):
         self.intercept.copy_(absent_last(intercept, present, len(self.intercept)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         scores = F.linear(x.flatten(1) - self.mean, self.components)
         return F.linear(scores, self.coefficients, self.intercept)

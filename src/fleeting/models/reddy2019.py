@@ -98,7 +98,7 @@ class STCNN(nn.Module):
         self.output = dense(128, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         logits: Tensor = self.output(self.hidden(self.flatten(self.dropout(self.block(x)))))
         return logits
 
@@ -140,7 +140,7 @@ class IntermediateFuseNet(_FuseNet):
         self.output = Dense(128, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         eyes, mouth = self.regions(x)
         logits: Tensor = self.output(self.hidden(torch.cat([self.eyes(eyes), self.mouth(mouth)], dim=1)))
         return logits
@@ -158,7 +158,7 @@ class LateFuseNet(_FuseNet):
         self.output = Dense(2 * 128, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         eyes, mouth = self.regions(x)
         joined = [self.eyes_hidden(self.eyes(eyes)), self.mouth_hidden(self.mouth(mouth))]
         logits: Tensor = self.output(torch.cat(joined, dim=1))
@@ -222,7 +222,7 @@ def micro_exp_fusenet_intermediate(
     dropout : float, optional
         Behind each pooling and each hidden layer.
     activation : str, optional
-        Of the two hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
+        Activation of the two hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
     """
     return IntermediateFuseNet(shape, name="micro_exp_fusenet_intermediate", dropout=dropout, activation=activation)
 
@@ -247,6 +247,6 @@ def micro_exp_fusenet_late(shape: InputShape, *, dropout: float = 0.5, activatio
     dropout : float, optional
         Behind each pooling and each hidden layer.
     activation : str, optional
-        Of the hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
+        Activation of the hidden layers, ``"linear"`` as in the authors' scripts, or ``"relu"``.
     """
     return LateFuseNet(shape, name="micro_exp_fusenet_late", dropout=dropout, activation=activation)

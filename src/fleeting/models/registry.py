@@ -32,12 +32,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Score:
-    """How a model does under leave-one-subject-out on the composite of the 2019 challenge (MEGC 2019, CDE).
+    """Figures of a model under leave-one-subject-out on the composite of the 2019 challenge (MEGC 2019, CDE).
 
     Attributes
     ----------
     data : str
-        What it was scored on: the real composite's part (``"full"`` is all of it), or a synthetic one.
+        Clips that it was scored on: the real composite's part (``"full"`` is all of it), or a synthetic one.
     uf1, uar : float
         Mean of the classes' F1 scores and of their recalls, of all folds pooled.
     source : str
@@ -57,23 +57,23 @@ class ModelInfo:
     Attributes
     ----------
     name : str
-        What :func:`create_model` calls it.
+        Name in the registry.
     summary : str
         One line.
     paper : str
-        Where it comes from, with section or table.
+        Source, with section or table.
     training : dict of str to object
         The paper's hyper-parameters, as the fields of :class:`fleeting.training.TrainingConfig`.
     options : dict of str to object
         The network's own options with their defaults.
     sizes : dict of str to int
-        What the paper feeds it: ``n_frames``, ``height``, ``width``.
+        Sizes that the paper feeds it: ``n_frames``, ``height``, ``width``.
     source : str or None
         Hash of the file of a network from outside, by which runs tell its versions apart; ``None`` for ours.
     recipe : str
-        What makes its sequences unless something else is asked for, as on the command line.
+        Recipe that makes its sequences unless something else is asked for, as on the command line.
     channels : int
-        Of its input unless something else is asked for.
+        Channels of its input unless something else is asked for.
     """
 
     name: str
@@ -88,13 +88,13 @@ class ModelInfo:
 
     @property
     def published(self) -> tuple[Score, ...]:
-        """What papers report on the real composite; empty if none does."""
+        """Figures that papers report on the real composite; empty if none does."""
         rows = read_rows("fleeting.models", "published_megc2019.csv")
         return tuple(_score(row, "subset", "source") for row in rows if row["model"] == self.name)
 
     @property
     def measured(self) -> tuple[Score, ...]:
-        """What ours was seen to reach on a synthetic composite, never to be compared with the published figures."""
+        """Figures that ours reached on a synthetic composite, never to be compared with the published ones."""
         rows = read_rows("fleeting.models", "measured_megc2019.csv")
         return tuple(_score(row, "data", "command") for row in rows if row["model"] == self.name)
 
@@ -140,13 +140,13 @@ def register_model(
 ) -> Callable[[B], B]:
     """Make a network known by name; use it as a decorator on a class or function that builds it.
 
-    What is decorated takes an :class:`InputShape` first and the network's options, all with defaults, as keywords.
+    The class or function takes an :class:`InputShape` first and the network's options, all with defaults, as keywords.
     The first line of its docstring becomes the summary.
 
     Parameters
     ----------
     name : str
-        How :func:`create_model` calls it.
+        Name in the registry.
     paper : str
         The source, with section or table.
     training : mapping
@@ -155,9 +155,9 @@ def register_model(
     sizes : tuple of (int, int, int), optional
         Frames, height and width that the paper feeds it, the defaults of :func:`create_model`.
     channels : int, optional
-        That the paper feeds it, the default of :func:`create_model`: 1 for grey, 3 for RGB or optical flow.
+        Channels that the paper feeds it, the default of :func:`create_model`: 1 for grey, 3 for RGB or optical flow.
     recipe : str, optional
-        What makes its sequences, ``NAME[,field=value...]`` as on the command line.
+        Recipe that makes its sequences, ``NAME[,field=value...]`` as on the command line.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def model_info(name: str) -> ModelInfo:
-    """Paper, training, options and sizes of a network.
+    """Give the paper, training, options and sizes of a network.
 
     Raises
     ------
@@ -244,8 +244,8 @@ def create_model(
     in_channels : int or None, optional
         1 for grey, 3 for RGB or optical flow; what the paper feeds it by default.
     seed : int or torch.Generator, optional
-        Seed or CPU generator for the first weights. The same seed gives the same weights; PyTorch's global generator is
-        neither used nor changed.
+        Random seed of the first weights, from 0 to 2**63 - 1, or a CPU generator. The same seed gives the same weights;
+        PyTorch's global generator is neither used nor changed.
     options : object
         The network's own, see ``model_info(name).options``.
 

@@ -1,4 +1,4 @@
-"""What a network was built from: enough to build it again."""
+"""The description of a network: enough to build it again."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class ModelSpec:
     options: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"name": ..., "shape": {...}, "options": {...}}``, of plain types only."""
+        """Give ``{"name": ..., "shape": {...}, "options": {...}}``, of plain types only."""
         return {"name": self.name, "shape": asdict(self.shape), "options": dict(self.options)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ModelSpec:
-        """The inverse of :meth:`to_dict`.
+        """Build the description from what :meth:`to_dict` gave.
 
         Raises
         ------
@@ -111,7 +111,7 @@ def check_seed(seed: object) -> int:
 
 
 def count_parameters(model: torch.nn.Module) -> int:
-    """Trainable parameters of a network.
+    """Count the trainable parameters of a network.
 
     >>> count_parameters(torch.nn.Linear(3, 2))
     8

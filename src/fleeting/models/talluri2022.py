@@ -57,7 +57,7 @@ class ConvBlock(nn.Module):
     Parameters
     ----------
     in_channels, filters : int
-        Of the convolution.
+        Channels that come in, and filters of the convolution.
     dropout : float
         Share of the pooled values that is dropped.
     conv : type of Conv3d, optional
@@ -77,7 +77,7 @@ class ConvBlock(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, T, H, W)`` to ``(N, filters, T // 3, H // 3, W // 3)``."""
+        """Map ``(N, C, T, H, W)`` to ``(N, filters, T // 3, H // 3, W // 3)``."""
         out: Tensor = self.dropout(conv_relu_norm_pool(x, self.conv, self.relu, self.norm, self.pool))
         return out
 
@@ -101,7 +101,7 @@ class BlockNet(nn.Module):
         self.output = Dense(hidden, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         features = self.flatten(self.blocks(x))
         logits: Tensor = self.output(self.hidden_dropout(self.hidden_relu(self.hidden(features))))
         return logits
@@ -136,7 +136,7 @@ class ModelC(nn.Module):
         self.output = Dense(hidden, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         features = self.flatten(self.dropout(self.pool(self.block(x))))
         logits: Tensor = self.output(self.hidden(features))
         return logits
@@ -216,9 +216,9 @@ def model_c(
     dropout : float, optional
         In both places.
     padding : str, optional
-        Of the convolution, ``"same"``, or ``"valid"`` as Keras has it if nothing is said (at least 11 frames of 11x11
-        pixels then).
+        Padding of the convolution, ``"same"``, or ``"valid"`` as Keras has it if nothing is said (at least 11 frames of
+        11x11 pixels then).
     initialiser : str, optional
-        Of the convolution, ``"he_normal"``, or ``"glorot_uniform"`` as Keras has it if nothing is said.
+        First weights of the convolution, ``"he_normal"``, or ``"glorot_uniform"`` as Keras has it if nothing is said.
     """
     return ModelC(shape, filters=32, hidden=128, dropout=dropout, padding=padding, initialiser=initialiser)

@@ -81,7 +81,7 @@ class RecurrentConvolution(nn.Module):
         self.dense = dense
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, filters, T, H, W)``, same shape."""
+        """Map ``(N, filters, T, H, W)`` to the same shape."""
         y: Tensor = self.forward_conv(x)
         if not self.dense:
             for _ in range(2):
@@ -113,7 +113,7 @@ class WideInput(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, T, H, W)`` to ``(N, filters, T, (H + 2) // 3, (W + 2) // 3)``."""
+        """Map ``(N, C, T, H, W)`` to ``(N, filters, T, (H + 2) // 3, (W + 2) // 3)``."""
         out: Tensor = self.dropout(torch.cat([stream(x) for stream in self.streams], 1))
         return out
 
@@ -134,20 +134,20 @@ class MeanTo(nn.Module):
             self.register_buffer(name, shares, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(..., H, W)`` to ``(..., size, size)``."""
+        """Map ``(..., H, W)`` to ``(..., size, size)``."""
         assert isinstance(self.down, Tensor) and isinstance(self.across, Tensor)
         return self.down @ x @ self.across.t()
 
 
 def attention(x: Tensor, weight: Tensor) -> Tensor:
-    """Where the classes look, from the weights that they give to each place (attention unit).
+    """Weigh places by how much the classes look at them, from the weights that they give to each place (attention unit).
 
     Parameters
     ----------
     x : torch.Tensor
         ``(N, filters, T, size, size)``.
     weight : torch.Tensor
-        Of the classifier, ``(n_classes, T * size * size * filters)``.
+        Weights of the classifier, ``(n_classes, T * size * size * filters)``.
 
     Returns
     -------
@@ -197,7 +197,7 @@ class RCN(nn.Module):
         self.output = SmallDense(shape.n_frames * size * size * filters, shape.n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
+        """Map ``float32`` ``(N, C, T, H, W)`` to logits ``(N, n_classes)``."""
         first = self.input(as_ncdhw(x))
         features = self.mean(self.dropout(self.pool(self.recurrent(first))))
         if self.added == "attention":
@@ -236,11 +236,11 @@ def rcn(
     shape : InputShape
         Sizes that go in and out.
     modules : str, optional
-        What is added without parameters: ``"attention"`` (RCN-A), where the classifier's weights say which places
+        Modules without parameters: ``"attention"`` (RCN-A), where the classifier's weights say which places
         count; ``"shortcut"`` (RCN-S), dense connections in the recurrent convolution; ``"wide"`` (RCN-W), three
         convolutions 3x3 of growing reach in the place of the first (at least 4x4 pixels); ``"none"``.
     filters : int, optional
-        Of all convolutions.
+        Filters of all convolutions.
     size : int, optional
         Parts to a side that means are taken over.
     dropout : float, optional

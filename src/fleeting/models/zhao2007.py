@@ -36,7 +36,7 @@ class LBPTOPSVM(LinearSVM):
     shape : InputShape
         Any.
     C : float, optional
-        How much a sample on the wrong side costs. Papers rarely say; 1 is LIBSVM's default. Features come with unit
+        Cost of a sample on the wrong side. Papers rarely say; 1 is LIBSVM's default. Features come with unit
         variance over all bins, at which 442 samples of 4,425 values can be told apart: a larger C changes little.
     """
 

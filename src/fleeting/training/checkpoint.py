@@ -81,7 +81,7 @@ class TrainedModel:
 
     @property
     def synthetic(self) -> bool:
-        """If True, it was trained on people who do not exist, among others perhaps."""
+        """Tell whether it was trained on people who do not exist, among others perhaps."""
         facts = self.config.facts
         # Models of before the mark was kept name their data sets only.
         return facts.synthetic or any(spec.startswith("synthetic:") for spec in facts.data)

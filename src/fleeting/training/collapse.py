@@ -44,7 +44,7 @@ LAG_ADVICE = "train for more epochs, or with a smaller batch_size"
 
 @dataclass(frozen=True)
 class CollapseReport:
-    """What became of a run.
+    """Verdict on a training.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class CollapseReport:
 
 @dataclass(frozen=True)
 class Probe:
-    """What the network does with some training samples.
+    """Answers of the network to some training samples.
 
     ``constant`` is the one class that all get, or ``None``; ``dead`` the largest share, over the hidden dense layers,
     of units that are zero for all samples.
@@ -74,7 +74,7 @@ class Probe:
 
 
 def probe_samples(labels: NDArray[np.int64], limit: int = 64) -> NDArray[np.int64]:
-    """Which training samples to watch: an eighth of them, 16 to ``limit`` if there are so many, classes in turn."""
+    """Choose the training samples to watch: an eighth of them, 16 to ``limit`` if there are so many, classes in turn."""
     wanted = min(len(labels), limit, max(16, len(labels) // 8))
     rank = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
@@ -84,7 +84,7 @@ def probe_samples(labels: NDArray[np.int64], limit: int = 64) -> NDArray[np.int6
 
 
 def prior_entropy(labels: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
-    """The loss of a network that always answers the (weighted) shares of the classes, the best constant there is."""
+    """Give the loss of a network that always answers the (weighted) shares of the classes, the best constant there is."""
     shares = np.bincount(labels, minlength=len(weights)) / len(labels) * weights
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares / shares.sum())).sum())
@@ -139,13 +139,13 @@ def probe(model: nn.Module, batches: Iterator[Tensor], *, batch_statistics: bool
 
 
 def says_constant(answer: object) -> str:
-    """The sentence for a model that knows one class only."""
+    """Give the sentence for a model that knows one class only."""
     return f"it answers {answer} for every sample"
 
 
 @dataclass
 class CollapseWatch:
-    """Judges a run epoch by epoch.
+    """Judge of a training, epoch by epoch.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class CollapseWatch:
     majority : float
         The accuracy of the best constant answer.
     epochs : int, optional
-        Of the whole run. Who trains for 800 means to learn slowly, and may pass more of them at the floor.
+        Epochs of the whole training. Who trains for 800 means to learn slowly, and may pass more of them at the floor.
     """
 
     classes: Sequence[object]
@@ -175,11 +175,11 @@ class CollapseWatch:
         return max(STUCK_EPOCHS, (self.epochs - USUAL_EPOCHS) // 10)
 
     def suspicious(self, seen: Probe) -> bool:
-        """Whether a look in evaluation mode calls for a second one with the batches' own statistics."""
+        """Tell whether a look in evaluation mode calls for a second one with the batches' own statistics."""
         return seen.constant is not None or seen.dead >= DEAD_SHARE
 
     def see(self, epoch: int, loss: float, accuracy: float, seen: Probe) -> CollapseReport | None:
-        """Take in an epoch (from 1); returns a report the first time that a collapse shows."""
+        """Take in an epoch (from 1); give a report the first time that a collapse shows."""
         self._constant = self._constant + 1 if seen.constant is not None else 0
         # A network can learn with few living units, and pass by the floor on its way down.
         self._learning = accuracy > self.majority + ACCURACY_MARGIN

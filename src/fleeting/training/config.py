@@ -1,4 +1,4 @@
-"""What a training run is decided by, apart from its data and its seed."""
+"""All that decides a training, apart from its data and its seed."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ class TrainingConfig(BaseModel):
         ``"sgd"`` or ``"adam"``; ``"none"`` for a model that is fitted in one go (:class:`fleeting.models.DirectModel`),
         of which only ``motion`` and ``class_weights`` can be chosen.
     learning_rate : float, optional
-        At the first step.
+        Rate of the first step.
     momentum : float, optional
-        Of SGD, in ``[0, 1)``. Adam has none; it takes its own two averages at 0.9 and 0.999.
+        Momentum of SGD, in ``[0, 1)``. Adam has none; it takes its own two averages at 0.9 and 0.999.
     nesterov : bool, optional
-        Nesterov's momentum, for SGD.
+        If True, SGD has Nesterov's momentum.
     decay : float, optional
         The rate of step ``k`` (from 0) is ``learning_rate / (1 + decay * k)``.
     batch_size : int, optional
-        The last batch of an epoch is smaller if the samples do not divide evenly.
+        Samples per step. The last batch of an epoch is smaller if the samples do not divide evenly.
     epochs : int, optional
         Passes over the training samples. The weights after the last one are the result.
     clip_norm : float or None, optional
@@ -65,12 +65,12 @@ class TrainingConfig(BaseModel):
     class_weights : {"none", "balanced"}, optional
         ``"balanced"`` weighs each sample by ``n_samples / (n_classes * n_of_its_class)``.
     precision : {"float32", "tf32", "bfloat16"}, optional
-        Of the arithmetic in training: ``"float32"``, or on CUDA ``"tf32"`` (products of ten-bit mantissas in
+        Precision of the arithmetic in training: ``"float32"``, or on CUDA ``"tf32"`` (products of ten-bit mantissas in
         convolutions and dense layers) or ``"bfloat16"`` (those layers' inputs and outputs too). Weights, sums and
         prediction stay ``float32``.
     layout : {"channels_first", "channels_last"}, optional
-        Of the convolutions' weights, which their outputs follow: ``"channels_first"``, or on CUDA ``"channels_last"``.
-        It changes speed and rounding only; ``benchmarks/gpu.py`` times both.
+        Order in memory of the convolutions' weights, which their outputs follow: ``"channels_first"``, or on CUDA
+        ``"channels_last"``. It changes speed and rounding only; ``benchmarks/gpu.py`` times both.
 
     Raises
     ------
@@ -131,7 +131,7 @@ class TrainingConfig(BaseModel):
 
     @classmethod
     def create(cls, **fields: Any) -> TrainingConfig:
-        """The same as the constructor, with a ``UsageError`` in plain words for an impossible field."""
+        """Build a configuration as the constructor does, with a ``UsageError`` in plain words for an impossible field."""
         try:
             return cls(**fields)
         except ValidationError as exc:
@@ -139,7 +139,7 @@ class TrainingConfig(BaseModel):
 
     @classmethod
     def for_model(cls, name: str, **overrides: Any) -> TrainingConfig:
-        """The training that a network's paper reports, with some fields changed.
+        """Give the training that a network's paper reports, with some fields changed.
 
         Raises
         ------

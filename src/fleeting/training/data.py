@@ -38,7 +38,7 @@ Labels = ArrayLike
 
 @dataclass(frozen=True)
 class Standardisation:
-    """One mean and one standard deviation a channel, of the training data after the motion step, in its units."""
+    """One mean and one standard deviation per channel, of the training data after the motion step, in its units."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -47,13 +47,13 @@ class Standardisation:
 class SequenceFiles(Sequence[NDArray[Any]]):
     """Sequences in ``.npy`` files, each read when it is asked for and then forgotten.
 
-    What a training run reads again and again stays in the system's file cache, once for all processes, which costs less
-    than a millisecond a batch. A process of its own holds no more than a batch, however many files there are.
+    Files that a training reads again and again stay in the system's file cache, once for all processes, which costs less
+    than a millisecond per batch. A process of its own holds no more than a batch, however many files there are.
 
     Parameters
     ----------
     paths : sequence
-        One file a sequence, ``uint8`` or ``float32`` ``(T, H, W, C)``.
+        One file per sequence, ``uint8`` or ``float32`` ``(T, H, W, C)``.
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
@@ -67,7 +67,7 @@ class SequenceFiles(Sequence[NDArray[Any]]):
     @overload
     def __getitem__(self, index: slice) -> SequenceFiles: ...
     def __getitem__(self, index: int | slice) -> NDArray[Any] | SequenceFiles:
-        """One sequence, or some files.
+        """Read one sequence, or choose some files.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class SequenceFiles(Sequence[NDArray[Any]]):
         return self._open(index, None)
 
     def peek(self, index: int) -> NDArray[Any]:
-        """The same without reading the pixels: a memory map."""
+        """Give one sequence without reading its pixels: a memory map."""
         return self._open(index, "r")
 
     def _open(self, index: int, mode: Any) -> NDArray[Any]:
@@ -97,9 +97,9 @@ class Samples:
     Parameters
     ----------
     X : Sequences
-        As they come in, all ``uint8`` or all ``float32``.
+        Sequences as they come in, all ``uint8`` or all ``float32``.
     spec : ModelSpec
-        Of the network.
+        Description of the network.
     motion : str
         ``"difference"`` if each has the reference frame in front.
 
@@ -152,12 +152,12 @@ class Samples:
         return self._read.dtype
 
     def read(self, number: int) -> Tensor:
-        """One sequence as ``(C, T, H, W)`` of their type, channels first in memory, valid until the next is read."""
+        """Read one sequence as ``(C, T, H, W)`` of their type, channels first in memory, valid until the next is read."""
         np.copyto(self._view, self._X[number])
         return self._read
 
     def resident(self, device: torch.device) -> Tensor:
-        """A copy of all of them on a device, ``(N, C, T, H, W)`` of their type."""
+        """Copy all of them to a device, ``(N, C, T, H, W)`` of their type."""
         copy = torch.empty((len(self), *self._read.shape), dtype=self.dtype, device=device)
         for number in range(len(self)):
             copy[number].copy_(self.read(number))
@@ -194,11 +194,11 @@ class Batches(Protocol):
         """Number of samples."""
 
     def take(self, index: Tensor) -> Tensor:
-        """``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
+        """Take ``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
 
 
 class HostBatches:
-    """Batches made from where the sequences lie, a sample at a time, into memory that the next batch takes over.
+    """Batches made from where the sequences lie, one sample after the other, into memory that the next batch takes over.
 
     Fresh memory costs more than the arithmetic, and a sample at a time stays in the processor's cache.
     """
@@ -212,7 +212,7 @@ class HostBatches:
         return len(self._samples)
 
     def take(self, index: Tensor) -> Tensor:
-        """``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
+        """Take ``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
         if len(self._out) < len(index):
             self._out = torch.empty((len(index), *self._samples.shape))
         out = self._out[: len(index)]
@@ -238,7 +238,7 @@ class ResidentBatches:
         return len(self._resident)
 
     def take(self, index: Tensor) -> Tensor:
-        """``(n, C, T, H, W)`` of the samples at some positions."""
+        """Take ``(n, C, T, H, W)`` of the samples at some positions."""
         x = self._resident.index_select(0, index).float()
         if self._motion == "difference":
             x = x[:, :, 1:] - x[:, :, :1]
@@ -251,14 +251,14 @@ def _columns(standardisation: Standardisation) -> tuple[Tensor, Tensor]:
 
 
 def make_batches(samples: Samples, standardisation: Standardisation, device: torch.device) -> Batches:
-    """Batches from where the sequences lie for the CPU; from one copy of all of them on any other device."""
+    """Make batches from where the sequences lie for the CPU; from one copy of all of them on any other device."""
     if device.type == "cpu":
         return HostBatches(samples, standardisation)
     return ResidentBatches(samples.resident(device), samples.motion, standardisation)
 
 
 def measure(samples: Samples) -> Standardisation:
-    """Mean and population standard deviation a channel: of grey levels exact, as the sums are of whole numbers.
+    """Measure mean and population standard deviation per channel: of grey levels exact, as the sums are of whole numbers.
 
     A channel that never changes gets the standard deviation 1, so that it becomes zeros.
     """
@@ -307,14 +307,14 @@ def _measure_floats(samples: Samples) -> Standardisation:
 def encode_labels(
     y: Labels, n_samples: int, n_classes: int, classes: Sequence[Any] | None = None
 ) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
-    """Labels as positions in ``classes``.
+    """Give labels as positions in ``classes``.
 
     Parameters
     ----------
     y : Labels
         One label per sample, text or whole numbers.
     n_samples, n_classes : int
-        Of the data and of the network.
+        Number of samples in the data, and of classes that the network has.
     classes : sequence or None, optional
         The classes in the order of the network's outputs. Without them, whole numbers from 0 to ``n_classes - 1`` stand
         for themselves and anything else is sorted.

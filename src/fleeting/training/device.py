@@ -1,4 +1,4 @@
-"""Where the arithmetic happens."""
+"""The device on which the arithmetic happens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["device_for", "keep_memory", "repeatable", "resolve_device"]
 
 
 def resolve_device(device: str) -> torch.device:
-    """``"cpu"``, ``"cuda"``, or ``"auto"`` for CUDA where there is one.
+    """Find a device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for CUDA where there is one.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def resolve_device(device: str) -> torch.device:
 
 
 def device_for(config: TrainingConfig, device: str) -> torch.device:
-    """The same as :func:`resolve_device`, if it has all that a training asks for.
+    """Find a device as :func:`resolve_device` does, if it has all that a training asks for.
 
     Raises
     ------

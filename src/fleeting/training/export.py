@@ -67,12 +67,12 @@ def export_onnx(
     Parameters
     ----------
     trained : TrainedModel or TrainingResult or sequence
-        What :func:`~fleeting.training.train` or :func:`~fleeting.training.load_model` gave; of several, such as the
+        Network from :func:`~fleeting.training.train` or :func:`~fleeting.training.load_model`; of several, such as the
         folds of a run, the file gives the mean.
     path : str or os.PathLike
         File to write.
     dtype : {"uint8", "float32"}, optional
-        Of the recipe's sequences, :attr:`fleeting.sequences.Recipe.dtype`.
+        Type of the recipe's sequences, :attr:`fleeting.sequences.Recipe.dtype`.
 
     Raises
     ------

@@ -13,7 +13,7 @@ __all__ = ["SGD", "Adam", "KerasOptimizer", "build_optimizer", "clip_by_global_n
 
 
 class KerasOptimizer:
-    """Counts its steps, and divides the rate by ``1 + decay * step`` (Keras' ``InverseTimeDecay``).
+    """Base of the optimisers: counts its steps, and divides the rate by ``1 + decay * step`` (Keras' ``InverseTimeDecay``).
 
     Not a ``torch.optim.Optimizer``: the first of those that a process makes imports PyTorch's compiler, a second of work
     and 70 MB for nothing.
@@ -21,11 +21,11 @@ class KerasOptimizer:
     Parameters
     ----------
     params : iterable of torch.Tensor
-        What is to be trained; what has no gradient is left as it is.
+        Weights to be trained; one without a gradient is left as it is.
     lr : float
         Learning rate of the first step.
     decay : float
-        See above.
+        Decay of the rate, as above.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, decay: float) -> None:
@@ -51,7 +51,7 @@ class KerasOptimizer:
             self._average(name)
 
     def tensors(self) -> list[Tensor]:
-        """All that a step changes besides the weights."""
+        """List all that a step changes besides the weights."""
         kept = [value for values in self._kept.values() for value in values]
         return kept + ([self.steps] if isinstance(self.steps, Tensor) else [])
 
@@ -161,7 +161,7 @@ class Adam(KerasOptimizer):
 
 
 def build_optimizer(params: Iterable[Tensor], config: TrainingConfig) -> SGD | Adam:
-    """The optimiser that a configuration asks for."""
+    """Build the optimiser that a configuration asks for."""
     if config.optimizer == "adam":
         return Adam(params, lr=config.learning_rate, decay=config.decay)
     return SGD(params, lr=config.learning_rate, momentum=config.momentum, nesterov=config.nesterov, decay=config.decay)

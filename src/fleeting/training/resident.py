@@ -22,7 +22,7 @@ class ReadyBatches:
     Parameters
     ----------
     batches : Batches
-        Of what is read, once.
+        Batches of what is read, once.
     """
 
     def __init__(self, batches: Batches) -> None:
@@ -33,14 +33,14 @@ class ReadyBatches:
         return len(self._ready)
 
     def take(self, index: Tensor) -> Tensor:
-        """``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
+        """Take ``(n, C, T, H, W)`` of the samples at some positions, valid until the next batch is taken."""
         if len(self._out) < len(index):
             self._out = torch.empty((len(index), *self._ready.shape[1:]))
         return torch.index_select(self._ready, 0, index, out=self._out[: len(index)])
 
 
 def training_batches(samples: Samples, standardisation: Standardisation, device: torch.device) -> Batches:
-    """What :func:`~fleeting.training.data.make_batches` makes, or on a CPU the same values from memory if they are few."""
+    """Make what :func:`~fleeting.training.data.make_batches` makes; on a CPU the same values from memory if they are few."""
     if device.type == "cpu" and 4 * len(samples) * math.prod(samples.shape) <= MOST_BYTES:
         return ReadyBatches(HostBatches(samples, standardisation))
     return make_batches(samples, standardisation, device)

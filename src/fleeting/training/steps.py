@@ -40,11 +40,11 @@ class Step:
     Parameters
     ----------
     model : nn.Module
-        In training mode, on the device of all that follows.
+        Network in training mode, on the device of all that follows.
     batches, labels : Batches and torch.Tensor
         The samples and their classes, ``int64`` ``(N,)``.
     weights : torch.Tensor
-        Of each class in the loss, ``(n_classes,)``.
+        Weight of each class in the loss, ``(n_classes,)``.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Step:
         self.hits.zero_()
 
     def tensors(self) -> list[Tensor]:
-        """All that a step changes."""
+        """List all that a step changes."""
         return [*self._model.state_dict().values(), *self._optimizer.tensors(), self.loss, self.hits]
 
     def __call__(self, index: Tensor) -> None:
@@ -111,7 +111,7 @@ class Steps(Protocol):
     how: str
 
     def take(self, batches: Iterable[Tensor]) -> None:
-        """One step for each of the positions of a batch."""
+        """Take one step for each of the positions of a batch."""
 
 
 class EagerSteps:
@@ -123,7 +123,7 @@ class EagerSteps:
         self._step = step
 
     def take(self, batches: Iterable[Tensor]) -> None:
-        """One step for each of the positions of a batch."""
+        """Take one step for each of the positions of a batch."""
         for index in batches:
             self._step(index)
 
@@ -148,7 +148,7 @@ class GraphedSteps:
         self._replays: dict[int, tuple[Tensor, Callable[[], None]]] = {}
 
     def take(self, batches: Iterable[Tensor]) -> None:
-        """One step for each of the positions of a batch."""
+        """Take one step for each of the positions of a batch."""
         for index in batches:
             if len(index) not in self._replays:
                 self._replays[len(index)] = self._replay(index)
@@ -227,7 +227,7 @@ def cuda_graph(call: Callable[[], None]) -> Callable[[], None]:
 
 
 def make_steps(step: Step, device: torch.device) -> Steps:
-    """Graphed on CUDA unless ``FLEETING_CUDA_GRAPHS`` is 0, eager everywhere else."""
+    """Choose the way: graphed on CUDA unless ``FLEETING_CUDA_GRAPHS`` is 0, eager everywhere else."""
     if device.type == "cuda" and os.environ.get(GRAPHS_VARIABLE) != "0":
         return GraphedSteps(step, cuda_graph)
     return EagerSteps(step)

@@ -136,9 +136,9 @@ def norm_pool(
     x : torch.Tensor
         ``float32`` ``(N, C, T, H, W)``.
     weight, bias : torch.Tensor
-        Of the convolution, ``(filters, C, t, h, w)`` and ``(filters,)``.
+        Weights of the convolution, ``(filters, C, t, h, w)`` and ``(filters,)``.
     gamma, beta, eps : torch.Tensor and float
-        Of the normalisation.
+        Scale, shift and eps of the normalisation.
     padding : int
         Zeros around time and space; less than the kernel.
 
@@ -156,7 +156,7 @@ def norm_pool(
 def predict_norm_pool(
     kernels: Library, x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor, padding: int
 ) -> Tensor:
-    """``max_pool(relu(conv(x)) * scale + shift)``, a channel, without gradients."""
+    """``max_pool(relu(conv(x)) * scale + shift)``, per channel, without gradients."""
     padded, taps = padded_last(kernels, x, padding), taps_of(weight)
     shapes = ConvolutionSizes(padded, weight)
     pooled = torch.empty(shapes.pooled)

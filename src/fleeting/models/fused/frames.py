@@ -108,13 +108,13 @@ def plane_norm_pool(
     x : torch.Tensor
         ``float32`` ``(N, C, T, H, W)``; the gradient stops at the weights.
     weight, bias : torch.Tensor
-        Of the convolution, ``(filters, C, 1, h, w)`` and ``(filters,)``.
+        Weights of the convolution, ``(filters, C, 1, h, w)`` and ``(filters,)``.
     gamma, beta, eps : torch.Tensor and float
-        Of the normalisation.
+        Scale, shift and eps of the normalisation.
     padding : int
         Zeros around the frames.
     border : int
-        Of the pooling, 0 or 1 positions that count for nothing.
+        Border of the pooling: 0 or 1 positions that count for nothing.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def plane_norm_pool(
 def predict_plane_norm_pool(
     kernels: Library, x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor, padding: int, border: int
 ) -> Tensor:
-    """``max_pool(relu(conv(x)) * scale + shift)`` of single frames, a channel, without gradients."""
+    """``max_pool(relu(conv(x)) * scale + shift)`` of single frames, per channel, without gradients."""
     plane, x, taps = _Plane(x, weight, padding, border), _planes(x), taps_of(weight)
     pooled = torch.empty(plane.pooled)
     signs = signs_of(scale)

@@ -32,7 +32,7 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def channels_first(x: Tensor) -> Tensor:
-    """Back to ``(N, C, T, H, W)``, without moving anything."""
+    """Bring dense ``(N, T, H, W, C)`` back to ``(N, C, T, H, W)``, without moving anything."""
     return x.permute(0, 4, 1, 2, 3)
 
 
