@@ -37,7 +37,7 @@ def any_kernels(request, monkeypatch):
         if request.param not in loading._runs() or request.param not in built:
             pytest.skip(f"this machine has no {request.param}, or nothing was built for it")
         found = kernels.Library(request.param, built[request.param])
-    monkeypatch.setattr("fleeting.models.fused.choice.library", lambda: found)
+    monkeypatch.setattr("fleeting.models.fused.library", lambda: found)
     monkeypatch.setattr("fleeting.models.dropout.library", lambda: found)
     return found
 

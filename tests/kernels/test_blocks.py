@@ -14,7 +14,6 @@ from torch import nn
 from fleeting.models import fused
 from fleeting.models.blocks import ConvPool, PlaneMeanPool, plane_conv_relu_norm_pool
 from fleeting.models.dropout import Dropout, keep_mask
-from fleeting.models.fused import choice
 from fleeting.models.layers import BatchNorm, Conv3d, Dense
 from fleeting.models.talluri2022 import ConvBlock
 
@@ -200,7 +199,7 @@ def test_single_frames(any_kernels, poisoned, channels, filters, kernel, border,
 @quickly
 @given(st.integers(1, 3), st.integers(3, 20), st.integers(3, 20), st.sampled_from([0, 1]), st.integers(0, 99))
 def test_single_frames_without_kernels(monkeypatch, channels, height, width, border, seed):
-    monkeypatch.setattr(choice, "library", lambda: None)
+    monkeypatch.setattr(fused, "library", lambda: None)
     block = PlaneBlock(channels, 16, 3, 1, border, seed)
     x = torch.randn(3, channels, 2, height, width)
     check_planes(block, x)
@@ -272,7 +271,7 @@ def test_means_of_single_frames(samples, height, width, frames, channels_last):
 @quickly
 @given(st.integers(1, 16), st.integers(64, 120), st.integers(1, 9), st.booleans(), st.integers(0, 99))
 def test_dense_layer(any_kernels, poisoned, monkeypatch, samples, blocks, outputs, wants_input, seed):
-    monkeypatch.setattr(choice, "_LARGE", 0)
+    monkeypatch.setattr(fused, "_LARGE", 0)
     torch.manual_seed(seed)
     layer = Dense(16 * blocks, outputs)
     with torch.no_grad():

@@ -90,7 +90,7 @@ def test_same_outputs_and_gradients(
     assume(steady(exact, x.double(), y, expected))
     outputs, found = gradients(model.train(), x, y)
     with monkeypatch.context() as patch:
-        patch.setattr("fleeting.models.fused.choice.library", lambda: None)
+        patch.setattr("fleeting.models.fused.library", lambda: None)
         plain_outputs, plain = gradients(deepcopy(model), x, y)
     assert error(outputs, expected_outputs) <= ELSEWHERE
     assert error(outputs, plain_outputs) <= 2 * ELSEWHERE
@@ -137,7 +137,7 @@ def test_without_dropout_a_training_takes_the_same_steps(name, any_kernels, monk
     X, y = clips(12, 0)
     ours = trained(name, 0, 0.0, 3, X, y)
     with monkeypatch.context() as patch:
-        patch.setattr("fleeting.models.fused.choice.library", lambda: None)
+        patch.setattr("fleeting.models.fused.library", lambda: None)
         theirs = trained(name, 0, 0.0, 3, X, y)
     np.testing.assert_allclose(ours.history.loss, theirs.history.loss, rtol=1e-3)
     for (layer, one), other in zip(ours.model.named_parameters(), theirs.model.parameters(), strict=True):
@@ -153,7 +153,7 @@ def test_with_dropout_trainings_end_within_what_another_seed_makes_of_them(any_k
     for way, values in losses.items():
         with monkeypatch.context() as patch:
             if way == "plain":
-                patch.setattr("fleeting.models.fused.choice.library", lambda: None)
+                patch.setattr("fleeting.models.fused.library", lambda: None)
                 patch.setattr("fleeting.models.dropout.library", lambda: None)
             for seed in range(5):
                 probabilities = trained("model_a", seed, 0.4, 12, X, y).predict_proba(held_out)

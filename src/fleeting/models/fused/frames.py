@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from fleeting.kernels import Library
-from fleeting.models.fused.choice import POOL
-from fleeting.models.fused.memory import address, channels_first, channels_last, taps_of, weight_gradient
+from fleeting.models.fused.memory import POOL, address, channels_first, channels_last, taps_of, weight_gradient
 from fleeting.models.fused.normalising import normalised, scale_shift, signs_of, through_norm
 
 __all__ = ["plane_norm_pool", "predict_plane_norm_pool"]

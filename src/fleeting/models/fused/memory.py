@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from fleeting.kernels import Library
-from fleeting.models.fused.choice import POOL
 
 __all__ = [
+    "POOL",
     "ConvolutionSizes",
     "address",
     "channels_first",
@@ -19,6 +19,9 @@ __all__ = [
     "taps_of",
     "weight_gradient",
 ]
+
+#: Kernel and stride of the pooling that the kernels know.
+POOL = 3
 
 
 def address(tensor: Tensor | None) -> int | None:
