@@ -121,7 +121,7 @@ def test_a_network_without_a_number_is_an_error(small_config, cache, tmp_path, m
     assert not list(tmp_path.glob("run/units/*/unit.json"))
 
 
-@pytest.mark.parametrize("left", [".run.json.k3x9.part", ".DS_Store"])
+@pytest.mark.parametrize("left", [".run.json.k3x9_2ab.part", ".DS_Store"])
 def test_a_folder_with_what_nobody_put_there_is_free(small_config, cache, tmp_path, left):
     (tmp_path / left).write_text("{")
     run = evaluate(small_config.model_copy(update={"seeds": (3,)}), tmp_path, cache=cache, samples=False)
