@@ -25,7 +25,7 @@ def test_a_kill_before_the_head_leaves_the_folder_free(tmp_path):
     out = tmp_path / "out"
     assert claimed(out) == "new"
     (out / "frames.csv").write_text("frame")
-    (out / ".analysis.json.k3x9.part").write_text("{")
+    (out / ".analysis.json.k3x9_2ab.part").write_text("{")
     (out / "annotated_parts").mkdir()
     (out / ".DS_Store").write_bytes(b"")
     assert claimed(out) == "new"
