@@ -94,6 +94,23 @@ def test_what_is_a_fault_of_ours_asks_to_be_reported(monkeypatch, capsys):
     assert "internal error: ZeroDivisionError: division by zero. Run it again with --debug" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "variables", [{"COLUMNS": "0"}, {"COLUMNS": "1"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}]
+)
+@pytest.mark.parametrize("command", [["models", "model_a"], ["spot", "--help"]], ids=lambda command: command[0])
+def test_odd_terminals(command, variables):
+    done = subprocess.run(
+        [sys.executable, "-m", "fleeting", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("Model-A" if command[0] == "models" else "Example: fleeting spot") in done.stdout
+
+
 def test_importing_is_cheap_and_the_script_runs():
     heavy = ["torch", "dlib", "cv2", "pandas", "sklearn", "matplotlib"]
     code = f"import sys, fleeting, fleeting.app.cli; print([m for m in {heavy!r} if m in sys.modules])"

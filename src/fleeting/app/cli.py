@@ -160,6 +160,7 @@ def _wrong_usage(exc: CycloptsError) -> str:
     return told
 
 
+_NARROWEST = 40
 # A warning is said once, however many units, frames or rows it comes from.
 _told: set[str] = set()
 
@@ -180,6 +181,10 @@ def run() -> None:
         if hasattr(stream, "reconfigure"):
             # A terminal that lacks a character shows its number, instead of ending the work.
             stream.reconfigure(errors="backslashreplace")
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) < _NARROWEST:
+        # What draws the help never ends in less.
+        os.environ["COLUMNS"] = str(_NARROWEST)
     warnings.showwarning = _show_warning
     end_on_signals()
     sys.exit(main())
