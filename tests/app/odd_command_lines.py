@@ -180,7 +180,7 @@ ODD: list[list[str]] = [
     *_each(EVALUATE, "--choose", "", "rate", "training.x=1", "training.learning_rate=", "model.dropout=2,3", "data.x=1",
            "training.learning_rate=nan,1", "training.epochs=0"),
     *_each(EVALUATE, "--choose-by", "f1"),
-    *_each(EVALUATE, "--cache", "{file}", "{file}/below", f"{{empty}}/{LONG}", "a\0b"),
+    *_each(EVALUATE, "--cache", "{fifo}", "{file}", "{file}/below", f"{{empty}}/{LONG}", "a\0b"),
     *_each(EVALUATE[:7], "--jobs", "-1", HUGE),
     *_with_out(EVALUATE),
     *_with_out(TRAIN, [p for p in NO_FOLDERS if p != "{full}"]),
@@ -193,7 +193,7 @@ ODD: list[list[str]] = [
     [*SWEEP, "--grid", "model.dropout=0.1", "--grid", "model.dropout=0.2"],
     [*SWEEP],
     [*SWEEP, "--grid", "model.dropout=0.1", "--definition", "irawan2023"],
-    *_each(SWEEP, "--definition", "", "nobody", "{missing}", "{empty}", "{fifo}", "{file}", "{deep}", "{list}", "{latin}",
+    *_each(SWEEP, "--definition", "", "nobody", "{missing}", "{empty}", "{fifo}", "{fifo}.json", "{file}", "{deep}", "{list}", "{latin}",
            "a\0b", f"{LONG}.json", "{huge}"),
     [*SWEEP, "--grid", "model.dropout=0.1", "--motion", "both"],
     [*SWEEP, "--grid", "model.dropout=0.1", "--seed", HUGE],
@@ -228,6 +228,7 @@ ODD: list[list[str]] = [
     *_each(PREDICT, "--figure", "x.gif", "{file}/x.png"),
     *[["analyze", place, "--out", "{out}"] for place in NO_CLIPS],
     ["analyze", "99999999999999999999", "--out", "{out}"],
+    ["analyze", DIGITS, "--out", "{out}"],
     ["analyze", "-1", "--out", "{out}"],
     ["analyze", "rtsp://", "--out", "{out}"],
     *_each(ANALYZE, "--fps", "0", "-1", "nan", "inf", "1e300"),
@@ -304,7 +305,8 @@ def write_places(folder: Path) -> dict[str, str]:
     for name in ("log", "log2"):
         places[name].write_text("smic s01\ns01_ne_01 0 1\ns01_po_01 1 1\n", encoding="utf-8")
     os.mkfifo(places["fifo"])
-    os.mkfifo(f"{places['fifo']}.py")
+    for ending in (".py", ".json"):
+        os.mkfifo(f"{places['fifo']}{ending}")
     return {name: str(path) for name, path in places.items()}
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CameraStream"]
 
+_MOST_CAMERAS = 1000
 _RING_BYTES = 160 << 20
 
 
@@ -33,6 +34,8 @@ class CameraStream(Stream):
         import cv2
 
         number = source.isdecimal()
+        if number and (len(source) > 6 or int(source) > _MOST_CAMERAS):
+            raise ClipReadError(f"camera {source[:20]}: no machine has so many; expected a camera's number from 0 on")
         self.name = f"camera {source}" if number else _without_password(source)
         self._capture = cv2.VideoCapture(int(source)) if number else cv2.VideoCapture(source)
         frames = []

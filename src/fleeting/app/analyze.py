@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from fleeting.app.options import Flag, FramesPerSecond, OutputOptions
 from fleeting.app.screen import Screen
 from fleeting.errors import FleetingError, NoFaceError
 from fleeting.parallel import ENDING_SIGNALS, Ended
@@ -24,19 +25,16 @@ def analyze(
     recording: str,
     *,
     out: Path,
-    model: Annotated[
-        Path | None, Parameter(help="A run folder (all its folds are asked), a model folder or file.")
-    ] = None,
+    model: Path | None = None,
     face: str = "largest",
-    fps: float | None = None,
+    fps: FramesPerSecond = None,
     spotter: str | None = None,
     seconds: float | None = None,
-    explain: Annotated[bool, Parameter(help="Draw which places and frames drove each emotion.")] = True,
-    video: Annotated[bool, Parameter(help="Write annotated.mp4.")] = True,
-    resume: Annotated[bool, Parameter(negative="")] = False,
-    live: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")] = False,
+    explain: Annotated[bool, Parameter(negative="--no-explain")] = True,
+    video: Annotated[bool, Parameter(negative="--no-video")] = True,
+    resume: Flag = False,
+    live: Flag = False,
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """Find the expressions in a recording of any length: when, where on the face, how strong, and which.
 
@@ -52,6 +50,8 @@ def analyze(
         Video file, folder of frames, folder of videos, camera number, or address of a stream.
     out : pathlib.Path
         Folder to write; of a folder of videos a folder for each.
+    model : pathlib.Path or None, optional
+        A run folder (all its folds are asked), a model folder or file; the shipped one if not given.
     face : str, optional
         Largest, all, or the number of one face (0 is the largest of those that come first).
     fps : float or None, optional
@@ -60,12 +60,16 @@ def analyze(
         File of a learned spotter (default: motion against an adaptive threshold).
     seconds : float or None, optional
         Stop after so many seconds of the recording.
+    explain : bool, optional
+        Draw which places and frames drove each emotion.
+    video : bool, optional
+        Write annotated.mp4.
     resume : bool, optional
         Go on where the same analysis was stopped.
     live : bool, optional
         Show the running result in a window, or in the terminal where there is none.
     """
-    screen = Screen(quiet, json)
+    screen = output.screen()
     return_memory()
     found: list[dict[str, Any]] = []
     todo = _recordings(recording, out)

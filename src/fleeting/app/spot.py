@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from fleeting.app.screen import Screen
+from fleeting.app.options import FramesPerSecond, OutputOptions
 from fleeting.app.specs import parse_spec
-
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON.")]
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Print the result only.")]
 
 
 def spot(
@@ -20,9 +14,8 @@ def spot(
     method: str = "motion",
     scores: Path | None = None,
     figure: Path | None = None,
-    fps: float | None = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
+    fps: FramesPerSecond = None,
+    output: OutputOptions = OutputOptions(),
 ) -> None:
     """Find the apex of one expression in a short video of one face, or a folder of frames.
 
@@ -48,7 +41,7 @@ def spot(
     from fleeting.files import figure_path, write_csv
     from fleeting.spotting import draw_spot, spotter_info
 
-    screen = Screen(quiet, json)
+    screen = output.screen()
     name, options = parse_spec(method)
     info = spotter_info(name)
     if figure is not None:
