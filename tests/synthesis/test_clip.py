@@ -21,7 +21,7 @@ from fleeting.synthesis import (
     make_clip,
     portraits,
 )
-from fleeting.synthesis.clip import _Inverse, sample_field
+from fleeting.synthesis.filming import Inverse, sample_field
 
 CLEAN = {"jitter": 0.0, "flicker": 0.0, "noise": 0.0}
 
@@ -255,7 +255,7 @@ def test_the_inverse_map_is_exact_at_any_intensity(amplitude):
     field = make_clip("01", "surprise", amplitude=amplitude, n_frames=4, timing=(0, 1, 3), seed=1, **CLEAN).field
     height, width = field.shape[:2]
     grid = np.stack(np.mgrid[0:height, 0:width][::-1], 2).astype(np.float32)
-    inverse = _Inverse(field, grid)
+    inverse = Inverse(field, grid)
     assert inverse(0.0, None) is grid
     turn = np.array([[1.01, 0.02, -3.0], [-0.02, 1.01, 2.0]])
     for s in (0.08, 0.4, 0.66, 1.0):

@@ -20,7 +20,7 @@ from fleeting.errors import UsageError
 from fleeting.parallel import map_jobs
 from fleeting.synthesis import EMOTIONS, LAYOUTS, CompositeSettings, composite_clips, make_clip
 from fleeting.synthesis import composite as module
-from fleeting.synthesis.clip import sample_field
+from fleeting.synthesis.filming import sample_field
 
 # See et al. 2019, table 1.
 TABLE = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleeting.clips import Recording
-from fleeting.synthesis.clip import FURROW
+from fleeting.synthesis.filming import FURROW
 from fleeting.synthesis.identities import Identity, load_identity
 from fleeting.synthesis.long_plan import (
     VISEMES,
@@ -235,7 +235,7 @@ class LongFrames:
 
     def landmarks(self, index: int) -> NDArray[np.float64]:
         """The 68 points ``(68, 2)`` in pixels of the frame; lids as if open."""
-        from fleeting.synthesis.clip import sample_field
+        from fleeting.synthesis.filming import sample_field
 
         moment = self._moment(self._position(index))
         marks = self.stage.landmarks
@@ -426,7 +426,7 @@ def _lid_course(x: float) -> float:
 
 
 def _shut_lids(stage: Stage, place: NDArray[np.float32], shut: float) -> None:
-    """Stretch the skin of the upper lids down over the eyes, in place; see ``clip._lid_lookup``."""
+    """Stretch the skin of the upper lids down over the eyes, in place; see ``filming._lid_lookup``."""
     upper, lower, weight, skin = stage.lids
     eyes = stage.landmarks[36:48]
     span = float(np.ptp(stage.landmarks[36:42, 0]))
