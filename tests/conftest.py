@@ -185,10 +185,11 @@ def own_registries(monkeypatch):
     from fleeting.protocols.registry import PROTOCOLS
     from fleeting.sequences.recipe import RECIPES
     from fleeting.spotting.registry import INTERVAL_SPOTTERS, SPOTTERS
+    from fleeting.studies.base import STUDIES
 
     monkeypatch.setattr(plugins, "_begun", set(plugins._begun))
     monkeypatch.setenv(plugins.VARIABLE, "")
     with ExitStack() as stack:
-        for registry in (DATASETS, MODELS, PROTOCOLS, RECIPES, SPOTTERS, INTERVAL_SPOTTERS):
+        for registry in (DATASETS, MODELS, PROTOCOLS, RECIPES, SPOTTERS, INTERVAL_SPOTTERS, STUDIES):
             stack.enter_context(registry.forgetful())
         yield

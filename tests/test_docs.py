@@ -47,6 +47,7 @@ def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, own_registr
         seen += 1
     assert seen
     if page.stem == "extending":
+        assert "Does the size of the pictures matter?" in (tmp_path / "sizes" / "report.html").read_text()
         assert (tmp_path / "own-run" / "report.html").is_file()
         assert "every second subject" in (tmp_path / "own-run" / "report.html").read_text().lower()
         # Run from Python or from the command line: the same units.

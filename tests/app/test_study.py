@@ -35,10 +35,27 @@ def test_the_study_of_leakage_runs_on_data_of_ones_own(small_set, tmp_path, caps
     (["study", "talluri2022", "--smic", "/nowhere", "--out", "s"], "/nowhere"),
     (["study", "talluri2022", "--smic", "x", "--look-alike", "--out", "s"], "leave out --smic"),
     (["study", "talluri2022", "--smic", "x", "--only", "table9", "--out", "s"], "figure4, table3, table4"),
-    (["study", "meng2024", "--out", "s"], "talluri2022"),
+    (["study", "meng2024", "--out", "s"], "irawan2023, leakage, talluri2022"),
+    (["study", "Talluri-2022x"], "did you mean 'talluri2022'"),
+    (["study", "own", "--plugin", "{own}"], "study own needs --out"),
+    (["study", "own", "--plugin", "{own}", "--out", "s"], "study own needs a data set: --smic"),
+    (["study", "own", "--plugin", "{own}", "--out", "s", "--data", "samm:x"], "unknown data set of study own 'samm'"),
+    (["study", "own", "--plugin", "{own}", "--out", "s", "--data", "smic"], "expected KIND:PATH"),
+    (["study", "own", "--plugin", "{own}", "--out", "s", "--data", "smic:a", "--data", "smic:b"], "each kind of data set"),
+    (["study", "own", "--plugin", "{own}", "--out", "s", "--data", "smic:/nowhere"], "/nowhere"),
 ])  # fmt: skip
-def test_wrong_usage(arguments, message, capsys, tmp_path, monkeypatch):
+def test_wrong_usage(arguments, message, capsys, tmp_path, monkeypatch, own_registries):
     monkeypatch.chdir(tmp_path)
-    assert main(arguments) == 2
+    (tmp_path / "own.py").write_text(
+        "from fleeting.studies import Irawan2023, register_study\n\n\n"
+        "@register_study('own')\nclass Own(Irawan2023):\n    pass\n"
+    )
+    assert main([word.replace("{own}", "own.py") for word in arguments]) == 2
     captured = capsys.readouterr()
     assert message in " ".join((captured.out + captured.err).split())
+
+
+def test_without_a_name_the_studies_are_listed(capsys):
+    assert main(["study"]) == 0
+    told = capsys.readouterr().out
+    assert "fleeting study NAME" in told and all(name in told for name in ("irawan2023", "leakage", "talluri2022"))

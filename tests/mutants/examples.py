@@ -370,6 +370,19 @@ def _report(folder: Path, _: Workshop) -> None:
     verb("report", folder)
 
 
+def _report_study(folder: Path, shop: Workshop) -> None:
+    """Render a study; tables that are not those that it wrote must not be shown without a word."""
+    said = verb("report", folder)
+    whole = shop.path(folder.name)
+    if said.code or (folder / "study.json").read_bytes() != (whole / "study.json").read_bytes():
+        return
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for table in (whole / "tables").iterdir():
+        now = folder / "tables" / table.name
+        if now.is_file() and "could not be read" not in page and _answers(now) != _answers(table):
+            raise BelievedError("a table that was changed after it was written is shown without a warning")
+
+
 def _report_run(folder: Path, shop: Workshop) -> None:
     """Score and render a run; answers that are lost, there twice or changed must not be scored without a word."""
     said = verb("report", folder)
@@ -496,7 +509,14 @@ def _run_definition(folder: Path, shop: Workshop) -> None:
     verb("sweep", "--data", data, "--definition", folder / "sweep.json", *where)
 
 
-_COLLECTION = ("study.json", "collection.json", "runs/*/run.json", "runs/*/summary.json", "runs/*/units/*/*")
+_COLLECTION = (
+    "study.json",
+    "collection.json",
+    "tables/*.csv",
+    "runs/*/run.json",
+    "runs/*/summary.json",
+    "runs/*/units/*/*",
+)
 _UNIT = ("units/*/predictions.csv", "units/*/unit.json", "units/*/config.json", "units/*/model.safetensors")
 _FLOW = "norm_u_v_os"
 
@@ -516,8 +536,8 @@ EXAMPLES: dict[str, Example] = {
         {"report": _report_run, "resume": _ran(NET), "models": _models},
         2,
     ),
-    "sweep": Example(_by(_sweep), _COLLECTION, {"report": _report, "resume": _ran(_sweep)}, 2),
-    "study": Example(_by(_study), _COLLECTION, {"report": _report, "resume": _ran(_study)}, 2),
+    "sweep": Example(_by(_sweep), _COLLECTION, {"report": _report_study, "resume": _ran(_sweep)}, 2),
+    "study": Example(_by(_study), _COLLECTION, {"report": _report_study, "resume": _ran(_study)}, 2),
     "definition": Example(_definition, ("sweep.json",), {"read": _use_definition}, 2),
     "model": Example(
         _model, ("config.json", "model.safetensors"), {"models": _models, "spotter": _spotter, "predict": _predicted}, 4

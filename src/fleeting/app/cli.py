@@ -44,8 +44,8 @@ app = App(
     version=__version__,
     help="Facial micro-expression recognition, from video to verdict.",
     help_epilogue="Every verb takes --plugin FILE.py, a file of your own that registers data sets, models, recipes, "
-    "protocols or apex spotters (repeatable), and --debug, which shows the traceback of an error. Exit codes: 0 done, "
-    "1 the job could not be done, 2 wrong usage, 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP.",
+    "protocols, studies or apex spotters (repeatable), and --debug, which shows the traceback of an error. Exit codes: "
+    "0 done, 1 the job could not be done, 2 wrong usage, 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP.",
     help_format="plaintext",
     default_parameter=Parameter(negative_iterable=(), validator=check_value),
     # Ours says what becomes of the work.

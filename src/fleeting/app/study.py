@@ -11,13 +11,14 @@ from cyclopts import App, Parameter
 from fleeting.app.experiment import experiment_from, observer_on, render_pages
 from fleeting.app.options import CacheOptions, DeviceOptions, Epochs, Flag, Folds, OutputOptions, Seed, name_list
 from fleeting.app.screen import Bars, Screen
-from fleeting.errors import UsageError
+from fleeting.errors import UsageError, unknown_choice
 
 study_app = App(
     name="study",
     help="Run a paper's whole study, published beside measured.\n\n"
     "Example: fleeting study talluri2022 --look-alike --scale 0.1 --epochs 1 --out study",
     help_format="plaintext",
+    usage="Usage: fleeting study NAME --out PATH [OPTIONS]",
 )
 
 
@@ -65,6 +66,49 @@ class PartOptions:
         only = () if self.only is None else name_list(self.only, "only")
         columns = () if self.columns is None else name_list(self.columns, "columns")
         return {"only": only, "columns": columns, "epochs": self.epochs, "seed": self.seed}
+
+
+@study_app.default
+def named(
+    name: str | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    data: Annotated[list[str] | None, Parameter(name="--data")] = None,
+    look_alike: LookAlikeOptions = LookAlikeOptions(),
+    parts: PartOptions = PartOptions(),
+    device: DeviceOptions = DeviceOptions(),
+    work: CacheOptions = CacheOptions(),
+    output: OutputOptions = OutputOptions(),
+) -> None:
+    """Run a study of your own, which a --plugin registers.
+
+    Parameters
+    ----------
+    name : str or None, optional
+        Name of the study.
+    out : pathlib.Path or None, optional
+        Folder of the study; asking again resumes it.
+    data : list of str or None, optional
+        Data set as KIND:PATH; a set that is not given leaves its rows "not run".
+    """
+    from fleeting.studies import list_studies
+
+    if name is None:
+        study_app.help_print()
+        return
+    known = list_studies()
+    if name.lower().replace("-", "_") not in known:
+        raise unknown_choice("study", name, [*known, "leakage"])
+    if out is None:
+        raise UsageError(f"study {name} needs --out, the folder that it is written to")
+    sets: dict[str, Path | None] = {}
+    for spec in data or []:
+        kind, colon, path = spec.partition(":")
+        if not colon or kind in sets:
+            raise UsageError(f"--data {spec}: expected KIND:PATH, each kind of data set once")
+        sets[kind] = Path(path)
+    _run(name, sets, out, look_alike, parts, device, work, output.screen())
 
 
 @study_app.command
