@@ -34,7 +34,7 @@ class Sample(Record):
     share=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     tags=st.lists(TEXT),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read(tmp_path, name, count, share, tags):
     record = Sample(name=name, count=count, inner=Inner(share=share), tags=tags)
     assert Sample.read(record.write(tmp_path / "sample.json")) == record
@@ -83,7 +83,7 @@ def test_damage_is_named_with_file_field_and_remedy(tmp_path, content, says):
 
 
 @given(st.binary(max_size=60))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_a_record_or_an_error_of_ours(tmp_path, content):
     path = tmp_path / "sample.json"
     path.write_bytes(content)
@@ -99,7 +99,7 @@ JSON = st.recursive(
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(Sample.model_fields, JSON)))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_json_is_a_record_or_an_error_of_ours(tmp_path, value):
     path = tmp_path / "sample.json"
     path.write_text(json.dumps(value))

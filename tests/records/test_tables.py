@@ -25,13 +25,14 @@ class Line(Row):
 
 
 @given(st.lists(st.tuples(CELLS, CELLS)))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_text_comes_back_as_it_went(tmp_path, rows):
     path = write_table(tmp_path / "table.csv", ["a", "b"], rows)
     assert read_table(path) == [{"a": a, "b": b} for a, b in rows]
 
 
 @given(CELLS)
+@settings(deadline=None)
 def test_no_cell_begins_like_a_formula(text):
     safe = defuse(text)
     assert undo_defuse(safe) == text
@@ -83,7 +84,7 @@ def test_damage_is_named_with_file_and_line(tmp_path, content, says):
 
 
 @given(st.binary(max_size=80))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_rows_or_an_error_of_ours(tmp_path, content):
     (tmp_path / "table.csv").write_bytes(b"name,number\na,1\n" + content)
     try:
