@@ -1,6 +1,5 @@
 """Long recordings: what is planned happens, frame by frame, and costs no memory."""
 
-import json
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from fleeting.clips import FrameSource, VideoFile, kind_of, open_frames
 from fleeting.errors import UsageError
 from fleeting.faces import default_detector
+from fleeting.records import RecordingsHead
 from fleeting.synthesis import Distractor, LongSettings, Plan, SyntheticEvent, make_recording, write_recordings
 from fleeting.synthesis.long_plan import draw_plan
 
@@ -210,8 +210,14 @@ def test_written_recordings_come_back(tmp_path, form):
     assert [e.onset for e in again.events] == first.onset.tolist()
     difference = np.abs(frames[50].astype(int) - again.frames[50])
     assert difference.mean() < 4
-    assert json.loads((root / "recordings.json").read_text())["complete"]
+    assert RecordingsHead.read(root / "recordings.json").complete
+    assert write_recordings(root, subjects=2, form=form, seed=3, **settings).n_written == 0
 
+    torn = root / table.file[0]
+    if torn.is_dir():
+        (torn / "img_000004.jpg").unlink()
+    else:
+        torn.write_bytes(torn.read_bytes()[:-20_000])
     gone = root / table.file[1]
     if gone.is_dir():
         import shutil
@@ -219,13 +225,14 @@ def test_written_recordings_come_back(tmp_path, form):
         shutil.rmtree(gone)
     else:
         gone.unlink()
-    assert write_recordings(root, subjects=2, form=form, seed=3, **settings).n_written == 1
+    assert write_recordings(root, subjects=2, form=form, seed=3, **settings).n_written == 2
+    assert len(open_frames(torn, fps=25)) == 100
     with pytest.raises(UsageError, match="seed"):
         write_recordings(root, subjects=2, form=form, seed=4, **settings)
 
 
 def test_a_folder_with_other_content_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(UsageError, match="not empty"):
+    with pytest.raises(UsageError, match="holds other files"):
         write_recordings(tmp_path, seconds=3, fps=25)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]

@@ -15,12 +15,14 @@ import numpy as np
 from fleeting._version import __version__
 from fleeting.clips import events_table
 from fleeting.errors import FleetingError, UsageError, unknown_choice
-from fleeting.files import write_csv, write_json
+from fleeting.files import write_csv
 from fleeting.parallel import map_jobs
+from fleeting.records import RecordingsHead, claim_folder, make_folder, work_alone
+from fleeting.synthesis.clip_files import JPEG_QUALITY, UNFINISHED, put_in_place
 from fleeting.synthesis.identities import list_identities
 from fleeting.synthesis.long import LongRecording, make_recording
 from fleeting.synthesis.long_plan import LongSettings
-from fleeting.synthesis.writer import CAUTION, JPEG_QUALITY
+from fleeting.synthesis.writer import CAUTION, REMEDY
 
 __all__ = ["RECORDING_FORMATS", "RecordingsSummary", "write_recordings"]
 
@@ -144,19 +146,21 @@ def write_recordings(
     ]
     # What does not fit into a recording should fail before the first file.
     made = [_scripted(job) for job in todo]
-    _claim(root, parameters)
-    left = [job for job in todo if not _finished(job)]
-    done = len(todo) - len(left)
+    make_folder(root, remedy=REMEDY)
+    with work_alone(root):
+        _claim(root, parameters)
+        left = [job for job in todo if not _is_finished(job)]
+        done = len(todo) - len(left)
 
-    def report(count: int, _: int) -> None:
-        if progress is not None:
-            progress(done + count, len(todo))
+        def report(count: int, _: int) -> None:
+            if progress is not None:
+                progress(done + count, len(todo))
 
-    for _ in map_jobs(_write_recording, left, jobs=jobs, progress=report, initializer=_one_thread):
-        pass
-    _write_tables(root, todo, made)
-    shutil.rmtree(root / ".unfinished", ignore_errors=True)
-    write_json(root / MANIFEST, _manifest(parameters, complete=True))
+        for _ in map_jobs(_write_recording, left, jobs=jobs, progress=report, initializer=_one_thread):
+            pass
+        _write_tables(root, todo, made)
+        shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+        _write_head(root, parameters, complete=True)
     kinds = [event.kind for recording in made for event in recording.events]
     counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
     return RecordingsSummary(root, len(todo), len(todo) * settings.n_frames, len(left), counts)
@@ -182,22 +186,82 @@ def _place(job: _Job) -> Path:
     return Path(job.root) / subject / (f"{name}.{job.form}" if job.form in _CODEC else name)
 
 
-def _finished(job: _Job) -> bool:
-    return _place(job).exists()
+def _is_finished(job: _Job) -> bool:
+    """Tell whether a recording is there with all its frames; of a video the last one is read, and none before it."""
+    place = _place(job)
+    if job.form in _CODEC:
+        return _count_frames(place) == job.settings.n_frames
+    return place.is_dir() and sum(1 for entry in place.iterdir() if entry.is_file()) == job.settings.n_frames
+
+
+def _count_frames(path: Path, *, read: bool = False) -> int:
+    """Count the frames of a video, as it says itself or by reading them all; 0 if it is none, or its last is missing."""
+    import cv2
+
+    if not path.is_file() or _is_cut_off(path):
+        return 0
+    video = cv2.VideoCapture(str(path))
+    try:
+        count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+        if not read:
+            video.set(cv2.CAP_PROP_POS_FRAMES, count - 1)
+            return count if count and video.grab() else 0
+        count = 0
+        while video.grab():
+            count += 1
+        return count
+    finally:
+        video.release()
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Tell whether the end of an AVI is missing, which its readers do not mind."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return head[:4] == b"RIFF" and path.stat().st_size < int.from_bytes(head[4:], "little") + 8
 
 
 def _write_recording(job: _Job) -> None:
     place = _place(job)
-    working = Path(job.root) / ".unfinished" / place.name
+    # Aside and of this process's own, so that neither a kill nor a neighbour leaves half of one under its name.
+    working = Path(job.root) / UNFINISHED / f"{os.getpid()}-{place.name}"
     made = _scripted(job)
     try:
-        shutil.rmtree(working, ignore_errors=True)
+        _clear(working)
         working.parent.mkdir(parents=True, exist_ok=True)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        (_write_video if job.form in _CODEC else _write_frames)(working, made, job.form)
-        working.replace(place)
+        if job.form in _CODEC:
+            _write_video(working, made, job.form)
+            _check_video(working, place, job.settings.n_frames)
+        else:
+            _write_frames(working, made, job.form)
+        put_in_place(working, place)
     except OSError as exc:
-        raise FleetingError(f"{place}: cannot be written ({exc.strerror or exc})") from exc
+        raise FleetingError(
+            f"{place}: cannot be written ({exc.strerror or exc}); free some space or choose another folder, then run the "
+            "same command again: finished recordings are kept"
+        ) from exc
+    finally:
+        _clear(working)
+
+
+def _clear(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check_video(path: Path, place: Path, n_frames: int) -> None:
+    """See that a video holds what was given to its writer, which says nothing of a disk that is full."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+    # It may say how many it should hold.
+    count = min(_count_frames(path), _count_frames(path, read=True))
+    if count != n_frames:
+        raise FleetingError(
+            f"{place}: {count} of {n_frames} frames could be written; is the disk full? Free some space or choose another "
+            "folder, then run the same command again: finished recordings are kept"
+        )
 
 
 def _write_video(path: Path, made: LongRecording, form: str) -> None:
@@ -225,7 +289,7 @@ def _write_frames(path: Path, made: LongRecording, form: str) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if form == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
     for k, frame in enumerate(made.frames):
         encoded = cv2.imencode(f".{form}", np.ascontiguousarray(frame[..., ::-1]), options)[1]
-        encoded.tofile(path / f"img_{k + 1:06d}.{form}")
+        (path / f"img_{k + 1:06d}.{form}").write_bytes(encoded.tobytes())
 
 
 def _write_tables(root: Path, todo: list[_Job], made: list[LongRecording]) -> None:
@@ -247,34 +311,27 @@ def _write_tables(root: Path, todo: list[_Job], made: list[LongRecording]) -> No
     write_csv(root / "distractors.csv", pd.DataFrame(others, columns=header))
 
 
-def _manifest(parameters: dict[str, Any], *, complete: bool) -> dict[str, Any]:
-    return {
-        "caution": CAUTION,
-        "generator": GENERATOR,
-        "version": __version__,
-        "complete": complete,
-        "parameters": parameters,
-    }
+def _write_head(root: Path, parameters: dict[str, Any], *, complete: bool) -> None:
+    path = root / MANIFEST
+    RecordingsHead.parse(
+        {
+            "caution": CAUTION,
+            "generator": GENERATOR,
+            "version": __version__,
+            "complete": complete,
+            "parameters": parameters,
+        },
+        path,
+    ).write(path)
 
 
 def _claim(root: Path, parameters: dict[str, Any]) -> None:
     """Make the folder ours, or see that it already is."""
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"{root} is a file; expected a new or empty folder")
-    path = root / MANIFEST
-    if not path.is_file():
-        if root.is_dir() and any(not entry.name.startswith(".") for entry in root.iterdir()):
-            raise UsageError(f"{root} is not empty and holds no {MANIFEST}; expected a new or empty folder")
-        write_json(path, _manifest(parameters, complete=False))
+    if not claim_folder(root, MANIFEST, remedy=REMEDY):
+        _write_head(root, parameters, complete=False)
         return
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        before = {**stored["parameters"], "generator": stored["generator"]}
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise UsageError(f"{path} is damaged ({exc}); delete the folder {root} or choose another") from exc
-    now = {**parameters, "generator": GENERATOR}
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    if changed:
+    changes = RecordingsHead.read(root / MANIFEST).changes(parameters, GENERATOR)
+    if changes:
         raise UsageError(
-            f"{root} holds other recordings (different: {', '.join(sorted(changed))}); choose another folder, or delete it"
+            f"{root} holds other recordings (different: {', '.join(sorted(changes))}); choose another folder, or delete it"
         )
