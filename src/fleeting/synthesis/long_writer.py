@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -31,6 +32,8 @@ GENERATOR = 1
 MANIFEST = "recordings.json"
 #: ``mp4`` is MPEG-4 (small, lossy), ``avi`` Motion JPEG; the others are folders of frames.
 RECORDING_FORMATS = ("mp4", "avi", "jpg", "png")
+# Frames after which a video is looked at, and bytes on a disk below which it is full.
+_LOOK, _LEAST_FREE = 100, 1 << 16
 _CODEC = {"mp4": "mp4v", "avi": "MJPG"}
 
 
@@ -276,8 +279,14 @@ def _write_video(path: Path, made: LongRecording, form: str) -> None:
     if not writer.isOpened():
         raise FleetingError(f"{path}: this OpenCV cannot write {form} videos; choose jpg or png")
     try:
-        for frame in made.frames:
+        size = 0
+        for k, frame in enumerate(made.frames):
             writer.write(np.ascontiguousarray(frame[..., ::-1]))
+            if k % _LOOK == _LOOK - 1:
+                # The writer goes on without a word when the disk is full, to the end of the recording.
+                before, size = size, path.stat().st_size
+                if size == before and shutil.disk_usage(path.parent).free < _LEAST_FREE:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         writer.release()
 
