@@ -6,9 +6,11 @@ file cannot make anything else.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ def write_snapshot(path: str | os.PathLike[str], content: Any) -> Path:
     arrays: dict[str, Any] = {}
     text = json.dumps(_packed(content, arrays))
     arrays["content"] = np.frombuffer(text.encode(), np.uint8)
+    arrays["digest"] = np.frombuffer(_digest(arrays), np.uint8)
     return write_atomic(path, lambda file: np.savez(file, **arrays))
 
 
@@ -46,11 +49,24 @@ def read_snapshot(path: str | os.PathLike[str]) -> Any:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        digest = arrays.pop("digest", None)
+        # Numbers that were damaged fail long after, in the middle of the recording.
+        if digest is not None and bytes(digest) != _digest(arrays):
+            raise ValueError("it is not what was written")
         return _unpacked(json.loads(arrays["content"].tobytes().decode()), arrays)
     except Exception as exc:  # a damaged file fails in many ways
         raise FleetingError(
             f"{path}: cannot be resumed from ({type(exc).__name__}: {exc}); analyze the recording again into a new folder"
         ) from exc
+
+
+def _digest(arrays: Mapping[str, Any]) -> bytes:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
 
 
 def _packed(value: Any, arrays: dict[str, Any]) -> Any:

@@ -174,7 +174,9 @@ def _tell(screen: Screen, source: str, analysis: Analysis, page: Path) -> dict[s
 
 
 def _line(event: Any) -> str:
-    verdict = f", {event.emotion} {event.probabilities[event.emotion]:.0%}" if event.probabilities else ""
+    verdict = (
+        f", {event.emotion} {event.probabilities[event.emotion]:.0%}" if event.emotion in event.probabilities else ""
+    )
     who = f" face {event.face_id}" if event.face_id else ""
     return (
         f"{event.onset_s:9.3f} to {event.offset_s:9.3f} s  {event.kind}{who}  {event.strength_px:.2f} px at "

@@ -174,6 +174,10 @@ def _event(row: dict[str, str]) -> EventRow | None:
 def _courses(file: Path, problems: list[str]) -> list[Course]:
     courses: dict[str, Course] = {}
     broken = 0
+    if file.exists() and not file.is_file():
+        # A pipe would wait for ever.
+        problems.append("frames.csv is no file, so the timeline shows the events alone.")
+        return []
     try:
         with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
             rows = _rows(lines)
