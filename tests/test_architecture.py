@@ -34,6 +34,15 @@ def test_the_records_exist(name):
     assert hasattr(records, name)
 
 
+FILES = ("UnitRecord", "Head", "Row", "Manifest", "ModelConfig", "Page", "Definition", "Answers")
+
+
+def test_every_record_that_is_a_file_is_on_the_map():
+    named = set(re.findall(r"`(\w+)`", MAP.split("\n## What lies on disk\n")[1].split("\n## ")[0]))
+    missing = {name for name in records.__all__ if name.endswith(FILES) and name != "Row"} - named
+    assert not missing
+
+
 @pytest.mark.parametrize(
     ("room", "name"),
     [

@@ -1,5 +1,6 @@
 """Records: everything that lies on disk between rooms, each with one way to disk and one tolerant way back."""
 
+from fleeting.records.analysis import AnalysisHead, EventRow
 from fleeting.records.base import Record, RecordError, explain_invalid, read_json, read_regular
 from fleeting.records.cache import CachedSequence, CacheManifest
 from fleeting.records.collection import CollectionHead, SweepHead
@@ -59,6 +60,7 @@ from fleeting.records.unit import (
 
 __all__ = [
     "NOT_RUN",
+    "AnalysisHead",
     "CacheManifest",
     "CachedSequence",
     "ChallengeLog",
@@ -66,6 +68,7 @@ __all__ = [
     "ClipRow",
     "Collapse",
     "CollectionHead",
+    "EventRow",
     "GridPart",
     "HistoryRow",
     "InputSizes",
