@@ -70,6 +70,7 @@ def test_drawn_exchanges_come_near_all_of_them():
     assert drawn.p_value * 1001 == pytest.approx(round(drawn.p_value * 1001))
 
 
+@pytest.mark.slow
 def test_under_the_null_it_errs_as_often_as_it_says():
     # Equally good methods, with people as nuisance: some are easy for both.
     rng = np.random.default_rng(5)
@@ -118,6 +119,7 @@ cells = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(cells, st.sampled_from(list(SCORES)), st.sampled_from([8, 10000]))
 def test_properties(rows, metric, n):

@@ -155,6 +155,7 @@ def test_the_verb(clips, tmp_path, write_frames, capsys):
     assert main([*arguments[:-4], "--size", "2"]) == 2
 
 
+@pytest.mark.slow
 def test_flow_of_people_who_do_not_exist_says_so_as_far_as_the_page(clips, tmp_path, small_set, capsys):
     """Beside a published figure nobody may take it for the real composite."""
     write_flow_folder(clips, tmp_path / "real", cache=tmp_path / "cache")
