@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleeting.reports.charts import Reference, Series, line_chart, nice_ticks
+from fleeting.reports.charts import Bars, Reference, Series, bar_chart, line_chart, nice_ticks
 from fleeting.reports.wording import figure, interval, listed, seconds, value
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -63,3 +63,26 @@ def test_numbers_as_text() -> None:
     assert [seconds(s) for s in (5, 200, 7500, math.nan)] == ["5 s", "3 min 20 s", "2 h 5 min", "–"]
     texts = {"yes": True, "none": None, "0.001": 0.001, "1,613,587": 1613587, "a 1": {"a": 1}, "1, 2": [1, 2]}
     assert all(value(item) == text for text, item in texts.items())
+
+
+@given(st.lists(st.one_of(finite, st.just(math.nan), st.just(math.inf)), min_size=1, max_size=12), st.booleans())
+def test_bars_are_well_formed_and_inside_their_frame(values: list[float], ends: bool) -> None:
+    more = {"low": [v - 1 for v in values], "high": [v + 1 for v in values]} if ends else {}
+    svg = bar_chart("<t>", [f"a & {at} " * 5 for at in range(len(values))], [Bars("<b>", values, **more)],
+                    value_label="<v>", references=[Reference("r", 0.5)])  # fmt: skip
+    if not any(map(math.isfinite, values)):
+        assert svg is None
+        return
+    root = ET.fromstring(str(svg))
+    width, height = map(float, root.attrib["viewBox"].split()[2:])
+    bars = list(root.iter("rect"))
+    assert len(bars) == sum(map(math.isfinite, values))
+    for bar in bars:
+        x, y, w, h = (float(bar.attrib[name]) for name in ("x", "y", "width", "height"))
+        assert x >= 0 and x + w <= width and y >= 0 and y + h <= height and w >= 0
+    assert len([t for t in root.iter("text") if t.get("class") == "value"]) == len(values)
+
+
+def test_values_beyond_the_limits_widen_them() -> None:
+    svg = str(line_chart("t", [Series("a", [1, 2], [0.2, 1.6])], x_label="x", y_label="y", y_limits=(0, 1)))
+    assert ">2.0<" in svg and not re.search(r"[ML ]-\d", svg)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Collection, Sequence
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 from fleeting.errors import FleetingError
 from fleeting.records import Record, RecordError, Row, read_json
 
-__all__ = ["FolderReader", "NotARunError", "as_dict", "as_int", "as_list", "as_number", "read_head"]
+__all__ = ["FolderReader", "NotARunError", "as_number", "read_head"]
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T", bound=Row)
@@ -31,28 +30,12 @@ class NotARunError(FleetingError):
     """The folder holds no run, study or analysis, or one that cannot be read."""
 
 
-def as_dict(value: Any) -> dict[str, Any]:
-    """``value`` if it is a dict, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """``value`` if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
 def as_number(value: Any) -> float:
     """A float; NaN for what is none."""
     try:
         return float(value)
     except (TypeError, ValueError):
         return math.nan
-
-
-def as_int(value: Any) -> int | None:
-    """A whole number; ``None`` for what is none."""
-    number = as_number(value)
-    return int(number) if math.isfinite(number) else None
 
 
 def read_head(path: Path, name: str, *, formats: Collection[int] = (FORMAT,)) -> dict[str, Any]:
@@ -117,17 +100,6 @@ class FolderReader:
         except (OSError, ValueError) as error:
             self.problems.append(f"{name} cannot be read ({error}).")
         return None
-
-    def json(self, name: str, optional: bool = False) -> Any:
-        """Read the value of a JSON file; ``None`` if it cannot be read."""
-        text = self.text(name, optional)
-        if text is None:
-            return None
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            self.problems.append(f"{name} is damaged ({error}).")
-            return None
 
     def table(self, name: str, required: Sequence[str], optional: bool = False) -> list[dict[str, str]]:
         """The rows of a CSV file that are whole; none if it lacks a column of ``required``."""

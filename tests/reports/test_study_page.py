@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import math
 import os
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +27,6 @@ from fleeting.records import (
     StudyTable,
 )
 from fleeting.reports import NotARunError, is_study, read_study, render_html, render_report
-from fleeting.reports.charts import Bars, Reference, Series, bar_chart, line_chart
 from fleeting.reports.tables import build_table
 
 
@@ -548,29 +545,3 @@ def test_a_study_of_an_earlier_version_opens(tmp_path: Path) -> None:
 def test_same_files_same_page(talluri: Path) -> None:
     first = render_report(talluri).read_bytes()
     assert render_report(talluri).read_bytes() == first == render_html(read_study(talluri)).encode()
-
-
-finite = st.floats(-1e6, 1e6, allow_nan=False)
-
-
-@given(st.lists(st.one_of(finite, st.just(math.nan), st.just(math.inf)), min_size=1, max_size=12), st.booleans())
-def test_bars_are_well_formed_and_inside_their_frame(values: list[float], ends: bool) -> None:
-    more = {"low": [v - 1 for v in values], "high": [v + 1 for v in values]} if ends else {}
-    svg = bar_chart("<t>", [f"a & {at} " * 5 for at in range(len(values))], [Bars("<b>", values, **more)],
-                    value_label="<v>", references=[Reference("r", 0.5)])  # fmt: skip
-    if not any(map(math.isfinite, values)):
-        assert svg is None
-        return
-    root = ET.fromstring(str(svg))
-    width, height = map(float, root.attrib["viewBox"].split()[2:])
-    bars = list(root.iter("rect"))
-    assert len(bars) == sum(map(math.isfinite, values))
-    for bar in bars:
-        x, y, w, h = (float(bar.attrib[name]) for name in ("x", "y", "width", "height"))
-        assert x >= 0 and x + w <= width and y >= 0 and y + h <= height and w >= 0
-    assert len([t for t in root.iter("text") if t.get("class") == "value"]) == len(values)
-
-
-def test_values_beyond_the_limits_widen_them() -> None:
-    svg = str(line_chart("t", [Series("a", [1, 2], [0.2, 1.6])], x_label="x", y_label="y", y_limits=(0, 1)))
-    assert ">2.0<" in svg and not re.search(r"[ML ]-\d", svg)

@@ -1,0 +1,50 @@
+"""All scores of a table together, and of its parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fleeting.errors import UsageError
+from fleeting.metrics import (
+    score_all,
+    scores_by,
+    uf1,
+)
+
+
+def table(people: int = 12, each: int = 6, skill: float = 0.7, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    label = rng.choice(list("abc"), people * each)
+    right = rng.random(people * each) < skill
+    return pd.DataFrame(
+        {
+            "dataset": np.repeat(["x", "y"], people * each // 2),
+            "subject": np.tile(np.repeat(np.arange(people // 2).astype(str), each), 2),
+            "label": label,
+            "prediction": np.where(right, label, rng.choice(list("abc"), people * each)),
+        }
+    )
+
+
+def test_score_all_has_the_columns_of_results() -> None:
+    predictions = table()
+    scores = score_all(predictions, list("abc"), y_train=["a", "a", "b"], intervals=True, n=200)
+    assert set(scores) == {
+        "n", "accuracy", "accuracy_low", "accuracy_high", "uf1", "uf1_low", "uf1_high", "uar", "uar_low", "uar_high",
+        "majority_accuracy", "majority_class",
+    }  # fmt: skip
+    assert scores["majority_class"] == "a"
+    assert scores["majority_accuracy"] == pytest.approx((predictions["label"] == "a").mean())
+    assert scores["accuracy"] == pytest.approx((predictions["label"] == predictions["prediction"]).mean())
+
+
+def test_scores_by_data_set() -> None:
+    predictions = table()
+    parts = scores_by(predictions, "dataset", list("abc"))
+    assert list(parts) == ["x", "y"]
+    one = predictions[predictions["dataset"] == "y"]
+    assert parts["y"]["uf1"] == pytest.approx(uf1(one["label"].to_numpy(), one["prediction"].to_numpy()))
+    with pytest.raises(UsageError, match="0 rows"):
+        scores_by(predictions.iloc[:0], "dataset")
