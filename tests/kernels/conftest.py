@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -27,19 +29,54 @@ def narrow_library(tmp_path_factory):
     return kernels.Library("neon", path)
 
 
-@pytest.fixture(params=["avx512", "avx2", "neon"])
+KINDS = ("avx512", "avx2", "neon")
+
+
+def kernels_of(kind, request):
+    """The kernels of one kind, or a skip where this machine has none."""
+    if kind == "neon":
+        return request.getfixturevalue("narrow_library")
+    built = loading._built()
+    if kind not in loading._runs() or kind not in built:
+        pytest.skip(f"this machine has no {kind}, or nothing was built for it")
+    return kernels.Library(kind, built[kind])
+
+
+def compute_with(library, patch):
+    patch.setattr("fleeting.models.fused.library", lambda: library)
+    patch.setattr("fleeting.models.dropout.library", lambda: library)
+
+
+@pytest.fixture(params=KINDS)
 def any_kernels(request, monkeypatch):
     """Networks compute with these kernels during the test; returns them."""
-    if request.param == "neon":
-        found = request.getfixturevalue("narrow_library")
-    else:
-        built = loading._built()
-        if request.param not in loading._runs() or request.param not in built:
-            pytest.skip(f"this machine has no {request.param}, or nothing was built for it")
-        found = kernels.Library(request.param, built[request.param])
-    monkeypatch.setattr("fleeting.models.fused.library", lambda: found)
-    monkeypatch.setattr("fleeting.models.dropout.library", lambda: found)
+    found = kernels_of(request.param, request)
+    compute_with(found, monkeypatch)
     return found
+
+
+@pytest.fixture
+def all_kernels(request):
+    """Every kind of kernels that this machine can run, each as a context in which networks compute with it.
+
+    For tests whose reference costs more than what is compared with it: it is computed once.
+    """
+    found = []
+    for kind in KINDS:
+        try:
+            found.append(kernels_of(kind, request))
+        except pytest.skip.Exception:
+            continue
+    if not found:
+        pytest.skip("this machine has no kernels")
+
+    @contextmanager
+    def using(library):
+        with pytest.MonkeyPatch.context() as patch:
+            compute_with(library, patch)
+            yield
+
+    return {library.name: partial(using, library) for library in found}
 
 
 @pytest.fixture
