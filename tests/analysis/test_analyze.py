@@ -18,7 +18,7 @@ from fleeting.analysis import AnalysisObserver, analyze
 from fleeting.analysis.folder import FRAME_COLUMNS
 from fleeting.app.cli import main
 from fleeting.clips import ArrayFrames, Event
-from fleeting.errors import ClipReadError, NoFaceError, UsageError
+from fleeting.errors import ClipReadError, ModelFileError, NoFaceError, UsageError
 from fleeting.metrics import score_spotting
 from fleeting.records.analysis import EVENT_COLUMNS, FollowedFace
 from fleeting.reports import read_analysis
@@ -58,6 +58,15 @@ def film(recording, tmp_path_factory):
     path = tmp_path_factory.mktemp("film") / "Müller 1.mp4"
     write_av(path, [recording.frames.grey(k) for k in range(240)], [k / FPS for k in range(240)])
     return path
+
+
+def test_a_spotter_by_name(analyzed, recording, tmp_path):
+    same = analyze(recording.frames, tmp_path / "same", spotter="motion")
+    assert (same.path / "events.csv").read_bytes() == (analyzed.path / "events.csv").read_bytes()
+    with pytest.raises(UsageError, match="unknown interval spotter 'motoin'; did you mean 'motion'"):
+        analyze(recording.frames, tmp_path / "none", spotter="motoin")
+    with pytest.raises(ModelFileError, match="not a spotter of intervals"):
+        analyze(recording.frames, tmp_path / "gone", spotter=tmp_path / "gone.safetensors")
 
 
 def write_av(path, frames, seconds, pix_fmt="yuv420p", codec="libx264"):

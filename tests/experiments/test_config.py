@@ -9,3 +9,8 @@ def test_configurations_travel_as_json_and_know_their_recipe(small_config):
     assert again == small_config
     assert isinstance(again.recipe, Talluri2022)
     assert again.effective_training.motion == "difference"
+
+
+def test_a_name_may_be_spelled_otherwise_and_is_the_same_run(small_config):
+    other = {**small_config.model_dump(), "model": "Model-A", "protocol": "Subject_KFold"}
+    assert ExperimentConfig.model_validate(other) == small_config

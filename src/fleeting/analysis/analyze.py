@@ -34,7 +34,7 @@ from fleeting.analysis.verdicts import VerdictWorker
 from fleeting.analysis.video_parts import join_parts
 from fleeting.errors import FleetingError, NoFaceError, UsageError
 from fleeting.records.analysis import AnalysisHead, AnalysisSettings
-from fleeting.spotting import FaceCrop
+from fleeting.spotting import FaceCrop, SpottedEvent, find_interval_spotter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +125,8 @@ def analyze(
     model : object, optional
         Names the emotion of each event: a run, a model, loaded models; that of the package if there is one.
     spotter : str or os.PathLike or None, optional
-        File of a learned spotter; by default motion and an adaptive threshold.
+        Name of a spotter (:func:`fleeting.spotting.list_interval_spotters`), or file of a learned one; by default motion and
+        an adaptive threshold.
     face : str or int, optional
         ``"largest"``, a face's number, or ``"all"``; see :class:`~fleeting.analysis.track.FaceTracker`.
     fps : float or None, optional
@@ -193,6 +194,12 @@ def _fingerprint(source: Any, stream: Stream) -> str:
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
+def _finder(spotter: str | os.PathLike[str]) -> Callable[..., list[SpottedEvent]]:
+    if Path(spotter).suffix == ".safetensors" or Path(spotter).exists():
+        return load_spotter(spotter).spot
+    return find_interval_spotter(str(spotter)).spot
+
+
 class _Run:
     """One analysis: what its parts are, and in which order they have their say."""
 
@@ -216,7 +223,7 @@ class _Run:
             stream.fps,
             settings.face,
             detector,
-            find=None if spotter is None else load_spotter(spotter).spot,
+            find=None if spotter is None else _finder(spotter),
             wait=_LIVE_WAIT if stream.live else _WAIT,
         )
         # An event is told at most two waits after its end, and hardly one lasts longer than another.

@@ -57,7 +57,7 @@ def analyze(
     fps : float or None, optional
         Frames per second, for a folder or to overrule the video, as of a slow-motion file.
     spotter : str or None, optional
-        File of a learned spotter (default: motion against an adaptive threshold).
+        Name of a spotter of intervals, or file of a learned one (default: motion, which is an adaptive threshold).
     seconds : float or None, optional
         Stop after so many seconds of the recording.
     explain : bool, optional

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
 from fleeting.experiments.selection import Selection
+from fleeting.models.registry import MODELS
 from fleeting.protocols import create_protocol
+from fleeting.protocols.registry import PROTOCOLS
 from fleeting.records.kinds import Seed
 from fleeting.sequences import Recipe, recipe_from_dict
 from fleeting.training import TrainingConfig
@@ -68,6 +70,17 @@ class ExperimentConfig(BaseModel):
     @classmethod
     def _recipe(cls, value: Any) -> Any:
         return recipe_from_dict(value) if isinstance(value, dict) else value
+
+    @field_validator("model")
+    @classmethod
+    def _spell_model(cls, name: str) -> str:
+        # However a name is spelled, it is the same run.
+        return MODELS.spell(name)
+
+    @field_validator("protocol")
+    @classmethod
+    def _spell_protocol(cls, name: str) -> str:
+        return PROTOCOLS.spell(name)
 
     @property
     def effective_training(self) -> TrainingConfig:

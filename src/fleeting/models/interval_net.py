@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fleeting.errors import UsageError
+
 __all__ = ["CHANNELS", "EXTRAS", "KINDS", "RATE", "IntervalNet"]
 
 #: Moments a second; recordings of any rate are brought to it.
@@ -36,6 +38,8 @@ class IntervalNet(nn.Module):
 
     def __init__(self, seed: int = 0, width: int = 48) -> None:
         super().__init__()
+        if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= 1024:
+            raise UsageError(f"width: found {width!r}; expected a whole number from 1 to 1024")
         self.width = width
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)

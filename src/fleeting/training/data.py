@@ -86,7 +86,7 @@ class SequenceFiles(Sequence[NDArray[Any]]):
         path = self.paths[index]
         try:
             array: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as exc:
+        except Exception as exc:  # the header of a damaged file is parsed as Python, which raises anything
             raise FleetingError(f"{path}: cannot be read ({exc}); run the same command again to have it made") from exc
         return array
 
