@@ -12,6 +12,7 @@ from fleeting.datasets import (
     Dataset,
     Folder,
     Synthetic,
+    Truth,
     list_datasets,
     load_clips,
     open_dataset,
@@ -275,6 +276,12 @@ def test_the_synthetic_set_and_its_truth(synthetic):
     assert d.table()["dataset"].unique().tolist() == ["synthetic"]
     with pytest.raises(FleetingError, match="ground truth cannot be read"):
         d.truth(type(clips[0])("synthetic", "s99", "c01", clips[0].frames))
+
+
+def test_truth_in_a_pipe_is_an_error_and_no_hang(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(FleetingError, match=r"ground truth cannot be read \(is a pipe or device"):
+        Truth.load(tmp_path / "a.npz")
 
 
 def test_what_is_no_synthetic_set_says_how_to_get_one(tmp_path):

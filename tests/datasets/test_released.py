@@ -1,5 +1,6 @@
 """CASME II, SMIC and SAMM on look-alikes that carry the quirks of the releases."""
 
+import os
 import pickle
 import shutil
 import tempfile
@@ -474,3 +475,26 @@ def test_facts_are_keyed_and_have_a_source():
     assert sum(known_counts("samm").values()) == 159
     assert "disgust 63" in Casme2.__doc__ and "negative 70" in Smic.__doc__ and "Disgust 9" in Samm.__doc__
     assert "{counts" not in Casme2.__doc__ + Smic.__doc__ + Samm.__doc__
+
+
+def test_a_folder_that_may_not_be_listed_is_named_and_the_rest_is_read(casme2, monkeypatch):
+    whole = Casme2(casme2)
+    closed = whole.clips()[0].frames.path
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = Casme2(casme2)
+    assert len(found.clips()) == len(whole.clips()) - 1
+    report = found.verify()
+    assert whole.clips()[0].name in reasons(found, "missing clip")
+    assert any("Permission denied" in p.reason and p.kind == "unreadable folder" for p in report.problems)
+    # It is closed only after the folders have been looked through.
+    monkeypatch.setattr(os, "scandir", scan)
+    late = Casme2(casme2)
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert "cannot be listed (Permission denied)" in reasons(late, "missing clip")[whole.clips()[0].name]

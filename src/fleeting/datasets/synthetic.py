@@ -15,6 +15,7 @@ Licence
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from fleeting.datasets.folder import Folder
 from fleeting.datasets.problems import SYNTHETIC, Problem
 from fleeting.datasets.registry import register_dataset
 from fleeting.errors import FleetingError, UsageError
-from fleeting.records import RecordError, SyntheticHead
+from fleeting.records import RecordError, SyntheticHead, read_regular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class Truth:
         """
         values: dict[str, Any] = {}
         try:
-            with np.load(path, allow_pickle=False) as z:
+            with np.load(BytesIO(read_regular(path)), allow_pickle=False) as z:
                 for name in ("landmarks", "profile", "field", "head", "centre"):
                     values[name] = z[name]
                 for name in ("onset", "apex", "offset", "blink"):
@@ -98,9 +99,10 @@ class Truth:
                 for name in ("emotion", "action_units", "identity"):
                     values[name] = str(z[name])
         except Exception as exc:  # numpy and zipfile raise many kinds for a damaged file
+            reason = exc.found if isinstance(exc, RecordError) else exc
             raise FleetingError(
-                f"{path}: the clip's ground truth cannot be read ({exc}); run the same `fleeting synth` again to "
-                f"make it anew"
+                f"{path}: the clip's ground truth cannot be read ({reason}); run the same `fleeting synth` again to make it "
+                "anew"
             ) from exc
         return cls(**values)
 
