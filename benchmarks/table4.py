@@ -21,7 +21,8 @@ from _units import timed_unit, unit, write_clips
 from fleeting.datasets import published_counts
 from fleeting.parallel import available_cores, map_jobs
 from fleeting.protocols import create_protocol, folds_of
-from fleeting.studies.talluri2022 import CLASSES, MODELS, SETS, SOURCES, Talluri2022
+from fleeting.studies import Talluri2022
+from fleeting.studies.talluri2022_page import CLASSES, MODELS, SETS, SOURCES
 from fleeting.training import keep_memory
 
 TARGET_MINUTES = 90
