@@ -379,7 +379,7 @@ def _neighbour(path: Path, rng: random.Random) -> str:
             f".{path.name}.part",
             "\udcff" + path.name,
             "NA",
-            "n" * 250 + path.suffix,
+            "n" * (255 - len(path.suffix)) + path.suffix,
         )
     )
     other = path.with_name(strange)

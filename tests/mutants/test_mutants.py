@@ -7,15 +7,10 @@ import pytest
 from examples import EXAMPLES, files_of
 from harness import FINE, REFUSED, WRONG, run_mutant
 
-# Examples whose readers are still to be mended.
-PENDING = set(EXAMPLES) - {
-    "cache", "casme-squared", "casme2", "film", "flow", "frames", "net", "own", "recordings", "run", "samm", "samm-long",
-    "smic", "study", "sweep",
-}  # fmt: skip
 SEEDS = range(8)
 
 
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in PENDING])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_damaged_files_are_refused_in_words_or_read(name, shop):
     outcomes = [outcome for seed in SEEDS for outcome in run_mutant(seed, shop, [name])]
     wrong = [outcome for outcome in outcomes if outcome.kind in WRONG]
