@@ -326,6 +326,9 @@ def load_spotter(path: str | os.PathLike[str]) -> LearnedSpotter:
 
     path = Path(path)
     try:
+        if not path.is_file():
+            # A pipe would wait for ever.
+            raise FileNotFoundError("no such file")
         with safe_open(str(path), framework="pt") as file:
             content = json.loads((file.metadata() or {})["fleeting_spotter"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
