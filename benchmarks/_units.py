@@ -9,7 +9,7 @@ import numpy as np
 from _serve import clock
 
 from fleeting.errors import CollapseWarning
-from fleeting.experiments.unit import Side, TrainingJob, UnitJob, run_unit
+from fleeting.experiments.unit import FoldSide, TrainingJob, UnitJob, run_unit
 
 CLASSES = ("happy", "disgust", "surprise")
 
@@ -27,7 +27,7 @@ def write_clips(folder, shape, count):
 def unit(folder, model, training, shape, paths, labels, train, test, fold=0):
     """A job that trains on some of the clips and predicts others, without motion."""
     frames, height, width, channels = shape
-    clips = Side(paths, tuple(labels), tuple(("random", str(number), str(number)) for number in range(len(paths))))
+    clips = FoldSide(paths, tuple(labels), tuple(("random", str(number), str(number)) for number in range(len(paths))))
     training_job = TrainingJob(
         key=f"fold{fold}",
         seed=0,
