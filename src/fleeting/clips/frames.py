@@ -56,7 +56,7 @@ class FrameSource(Protocol):
         ...
 
     def digest(self) -> str:
-        """A hash of the content, the same wherever the frames are moved."""
+        """Compute a hash of the content, the same wherever the frames are moved."""
         ...
 
 

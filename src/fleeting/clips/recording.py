@@ -102,7 +102,7 @@ class Recording:
         Source of the frames; they are read when asked for.
     fps : float
         Frames per second.
-    events : sequence, optional
+    events : sequence of Event, optional
         Annotated expressions in order of time; they may overlap.
 
     Raises

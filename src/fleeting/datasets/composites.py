@@ -11,7 +11,7 @@ __all__ = ["composite_exclusions", "composite_subjects", "people_of"]
 
 
 def composite_subjects(scheme: str) -> dict[str, int]:
-    """People of each data set in the composite that a label scheme belongs to; empty if it belongs to none.
+    """List the people of each data set in the composite that a label scheme belongs to; empty if it belongs to none.
 
     >>> composite_subjects("megc2019")
     {'casme2': 24, 'smic': 16, 'samm': 28}
@@ -20,7 +20,7 @@ def composite_subjects(scheme: str) -> dict[str, int]:
 
 
 def composite_exclusions(scheme: str) -> dict[tuple[str, str, str], str]:
-    """Why a composite leaves clips out, by ``(dataset, subject, clip)``."""
+    """Explain why a composite leaves clips out, by ``(dataset, subject, clip)``."""
     return {
         (row["dataset"], row["subject"], row["clip"]): row["source"]
         for row in read_facts("exclusions.csv")
@@ -29,7 +29,7 @@ def composite_exclusions(scheme: str) -> dict[tuple[str, str, str], str]:
 
 
 def people_of(dataset: str) -> str:
-    """Whom a data set shows: sets of one name filmed the same people under the same subject names.
+    """Name the people that a data set shows: sets of one name filmed the same people under the same subject names.
 
     >>> people_of("smic-vis") == people_of("smic"), people_of("casme2")
     (True, 'casme2')

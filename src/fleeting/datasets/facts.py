@@ -40,7 +40,7 @@ def errata(dataset: str) -> dict[tuple[str, str], list[dict[str, str]]]:
 
 
 def known_remarks(dataset: str) -> dict[tuple[str, str, str], str]:
-    """Remarks that explain a problem, by ``(subject, clip, kind of problem)``."""
+    """Look up remarks that explain a problem, by ``(subject, clip, kind of problem)``."""
     return {
         (row["subject"], row["clip"], row["kind"]): row["remark"]
         for row in read_facts("known.csv")

@@ -146,7 +146,7 @@ def left_out(clips: Iterable[Clip], scheme: str) -> list[Problem]:
 
 
 def published_counts(scheme: str) -> dict[tuple[str, str], int]:
-    """Published numbers of clips by ``(dataset, label)``; for ``original`` those of the data sets themselves."""
+    """Look up published numbers of clips by ``(dataset, label)``; for ``original`` those of the data sets themselves."""
     return {key: count for key, (count, _, _) in _published(_schemes().name(scheme)).items()}
 
 

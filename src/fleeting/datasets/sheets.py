@@ -69,7 +69,7 @@ def read_sheets(
     ----------
     path : pathlib.Path
         ``.xlsx``, ``.xls``, ``.ods`` or ``.csv``.
-    columns : mapping
+    columns : mapping of str to sequence of str
         For each column of the result, the names that it may have.
     optional : iterable of str, optional
         Columns of the result that may be missing.

@@ -60,7 +60,7 @@ class Alignment:
         margin: float = 0.1,
         angle: float | None = None,
     ) -> Alignment:
-        """The transform that brings a face to the crop.
+        """Compute the transform that brings a face to the crop.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class Alignment:
 
     @classmethod
     def levelled(cls, angle: float, size: tuple[int, int]) -> Alignment:
-        """The rotation of a whole frame that levels a face turned by ``angle``, without cropping or scaling.
+        """Compute the rotation of a whole frame that levels a face turned by ``angle``, without cropping or scaling.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ class Alignment:
 
 
 def eye_angle(landmarks: NDArray[np.float64], *, corners: bool = False) -> float:
-    """In-plane rotation of a face in radians; positive when the eye on the image's right is lower.
+    """Measure the in-plane rotation of a face in radians; positive when the eye on the image's right is lower.
 
     Parameters
     ----------
@@ -222,14 +222,14 @@ class Reference:
     image: NDArray[np.uint8] = field(repr=False, compare=False)
 
     def align(self, *, height: int, width: int, margin: float = 0.1) -> Alignment:
-        """The clip's one transform; see :meth:`Alignment.from_landmarks`."""
+        """Compute the clip's one transform; see :meth:`Alignment.from_landmarks`."""
         return Alignment.from_landmarks(self.landmarks, height=height, width=width, margin=margin)
 
 
 def find_reference(
     frames: FrameSource, start: int = 0, detector: FaceDetector | None = None, name: object = None
 ) -> Reference:
-    """The first frame with a face, at ``start`` if possible, else further on, else before it.
+    """Find the first frame with a face, at ``start`` if possible, else further on, else before it.
 
     The frames after ``start`` are looked at coarsely first, then finely; frames that cannot be decoded are passed
     over. At most 400 frames are looked at, spread evenly.

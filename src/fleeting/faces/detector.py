@@ -56,7 +56,7 @@ class Box(NamedTuple):
 
 
 def landmark_file(path: str | os.PathLike[str] | None = None) -> Path:
-    """The 68-point predictor: ``path``, else ``$FLEETING_LANDMARKS``, else the one that was installed with us.
+    """Find the 68-point predictor: ``path``, else ``$FLEETING_LANDMARKS``, else the one that was installed with us.
 
     The installed file is checked against its known SHA-256, once per process.
 
@@ -136,7 +136,7 @@ class FaceDetector:
         return predictor
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
-        """All frontal faces, largest first.
+        """Find all frontal faces, largest first.
 
         Large frames are searched at 800 px on their longer side, then, if nothing was found, as they are; small
         ones (480 px and less) once more at twice their size.
@@ -158,7 +158,7 @@ class FaceDetector:
         return sorted(found, key=lambda box: box.area, reverse=True)
 
     def largest(self, image: NDArray[np.uint8]) -> Box | None:
-        """The largest frontal face, or ``None``.
+        """Find the largest frontal face, or ``None``.
 
         A frame of more than 480 px is searched at 320 first: whatever is found there is larger than what is not, and a
         frame of 640 × 480 takes a quarter of the time. Else as :meth:`detect`.
@@ -185,7 +185,7 @@ class FaceDetector:
         return [Box(r.left(), r.top(), r.right(), r.bottom()) for r in self._detector(grey, upsample)]
 
     def landmarks(self, image: NDArray[np.uint8], box: Box | None = None) -> NDArray[np.float64] | None:
-        """68 landmarks of one face, in pixels; ``None`` if there is no face.
+        """Find the 68 landmarks of one face, in pixels; ``None`` if there is no face.
 
         dlib's boxes come in steps of a fifth in size and of some pixels in place, and its landmarks follow them. So the
         first landmarks only tell where the box should have been; those from there are returned, averaged over slightly
@@ -259,10 +259,10 @@ def _moved(box: Box, x: int, y: int) -> Box:
 
 @lru_cache(maxsize=1)
 def default_detector() -> FaceDetector:
-    """The detector of this process, loaded once."""
+    """Give the detector of this process, loaded once."""
     return FaceDetector()
 
 
 def detect_landmarks(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-    """68 landmarks of the largest face in an image, or ``None``; see :meth:`FaceDetector.landmarks`."""
+    """Find the 68 landmarks of the largest face in an image, or ``None``; see :meth:`FaceDetector.landmarks`."""
     return default_detector().landmarks(image)

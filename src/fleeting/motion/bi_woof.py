@@ -22,7 +22,7 @@ __all__ = ["bi_woof_features"]
 def bi_woof_features(
     flow: NDArray[np.float32], *, grid: tuple[int, int] = (5, 5), bins: int = 8
 ) -> NDArray[np.float32]:
-    """Bi-weighted histograms of oriented optical flow.
+    """Compute bi-weighted histograms of oriented optical flow.
 
     Each block has a histogram of directions, to which a pixel adds its magnitude (the local weight); it is divided by
     its sum and multiplied by the block's mean optical strain (the global weight). The whole has the length 1, as in the

@@ -18,7 +18,7 @@ FLOW_METHODS = ("dis", "farneback", "tvl1")
 def dense_flow(
     first: NDArray[np.uint8], second: NDArray[np.uint8], method: str = "dis", blur: float = 1.0
 ) -> NDArray[np.float32]:
-    """Displacement of every pixel of ``first`` on the way to ``second``, in pixels.
+    """Measure the displacement of every pixel of ``first`` on the way to ``second``, in pixels.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def _tvl1() -> Any:
 def fit_similarity(
     flow: NDArray[np.float32], mask: NDArray[np.bool_], rounds: int = 8, stride: int = 2
 ) -> NDArray[np.float32]:
-    """The similarity motion (shift, rotation, scale) that explains most of a flow field, robustly.
+    """Fit the similarity motion (shift, rotation, scale) that explains most of a flow field, robustly.
 
     Iteratively re-weighted least squares with Tukey's biweight: the few places that move on their own, which are
     the expression, get no say.
@@ -139,7 +139,7 @@ def fit_similarity(
 
 
 def remove_head_motion(flow: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The flow without the head's own motion: ``flow - fit_similarity(flow, mask)``."""
+    """Give the flow without the head's own motion: ``flow - fit_similarity(flow, mask)``."""
     return np.asarray(flow - fit_similarity(flow, mask), dtype=np.float32)
 
 
@@ -187,7 +187,7 @@ def skin_flow(
 
 
 def optical_strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Magnitude of the optical strain: how much the skin is stretched, whatever it is moved.
+    """Compute the magnitude of the optical strain: how much the skin is stretched, whatever it is moved.
 
     ``ε = ½(∇u + ∇uᵀ)``; the result is ``sqrt(ε_xx² + ε_yy² + 2 ε_xy²)`` (Shreve et al. 2011; Liong et al. 2018).
 
@@ -209,7 +209,7 @@ def optical_strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def flow_channels(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Flow and its strain as the three channels that networks are shown: ``(H, W, 3)``, u, v and strain.
+    """Give flow and its strain as the three channels that networks are shown: ``(H, W, 3)``, u, v and strain.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def flow_channels(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def min_max_channels(field: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Each channel stretched to 0..255 by its own least and greatest value, as the flow of the MEGC2019 composite is.
+    """Stretch each channel to 0..255 by its own least and greatest value, as the flow of the MEGC2019 composite is.
 
     Where nothing moved lies at another grey level in each image, and how far it moved is lost. A channel that is the
     same everywhere becomes 0.

@@ -19,7 +19,7 @@ __all__ = ["interpolate_frames", "tim_curve", "tim_weights"]
 
 
 def tim_curve(length: int, t: ArrayLike) -> NDArray[np.float64]:
-    """The paper's curve through the eigenvectors of a path graph's Laplacian.
+    """Compute the paper's curve through the eigenvectors of a path graph's Laplacian.
 
     ``f_k(t) = sin(πkt + π(n − k) / (2n))`` for ``k = 1 … n − 1`` (equation 5). At ``t = 1/n, 2/n, …, 1`` it gives, up to
     a factor, the eigenvectors of the Laplacian ``L = D − W`` of the graph whose ``n`` vertices, the frames, are linked to

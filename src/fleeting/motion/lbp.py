@@ -22,7 +22,7 @@ NEIGHBOURS = 8
 
 
 def lbp_codes(image: NDArray[np.uint8], radius: int = 1) -> NDArray[np.uint8]:
-    """The pattern of each pixel: bit ``p`` says that neighbour ``p`` is at least as bright (``LBP_8,R``).
+    """Compute the pattern of each pixel: bit ``p`` says that neighbour ``p`` is at least as bright (``LBP_8,R``).
 
     The neighbours lie on a circle, neighbour ``p`` at the angle ``2πp / 8`` counted from the right towards the top;
     between pixels the image is interpolated bilinearly. Beyond the border the nearest pixel stands in.
@@ -53,7 +53,7 @@ def lbp_codes(image: NDArray[np.uint8], radius: int = 1) -> NDArray[np.uint8]:
 
 
 def plane_codes(volume: NDArray[np.uint8], axes: tuple[int, int], radii: tuple[int, int]) -> NDArray[np.uint8]:
-    """The patterns of all planes that two axes of an array span, like :func:`lbp_codes` of each.
+    """Compute the patterns of all planes that two axes of an array span, like :func:`lbp_codes` of each.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def plane_codes(volume: NDArray[np.uint8], axes: tuple[int, int], radii: tuple[i
 
 @cache
 def uniform_labels() -> NDArray[np.uint8]:
-    """For each of the 256 codes its bin: 58 uniform patterns, of at most two changes around the circle, and the rest."""
+    """Bin each of the 256 codes: 58 uniform patterns, of at most two changes around the circle, and the rest."""
     labels = np.full(2**NEIGHBOURS, 58, np.uint8)
     found = 0
     for code in range(2**NEIGHBOURS):
@@ -130,7 +130,7 @@ def lbp_histogram(codes: NDArray[np.uint8], *, uniform: bool = True) -> NDArray[
 
 
 def histogram_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``1 − Σ h₁h₂ / √(Σ h₁² Σ h₂²)`` over the last axis: 0 for histograms of one shape, 1 if they share no bin.
+    """Compute ``1 − Σ h₁h₂ / √(Σ h₁² Σ h₂²)`` over the last axis: 0 for histograms of one shape, 1 if they share no bin.
 
     The rate of difference by which Yan et al. (2014) and Liong et al. (2015) compare a frame with the first one.
     """

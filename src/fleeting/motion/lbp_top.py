@@ -27,7 +27,7 @@ PLANES = {"XY": (1, 2), "XT": (0, 2), "YT": (0, 1)}
 def lbp_top_features(
     video: NDArray[np.uint8], *, grid: tuple[int, int] = (5, 5), radii: tuple[int, int, int] = (1, 1, 4)
 ) -> NDArray[np.float32]:
-    """Histograms of uniform patterns in the three planes, block by block of the face.
+    """Compute histograms of uniform patterns in the three planes, block by block of the face.
 
     Patterns are those of pixels whose neighbours all lie inside the video, in all three planes, so that the planes'
     histograms are of the same pixels. Neighbours may lie in the next block. Each histogram is divided by its number of

@@ -109,7 +109,7 @@ def _low_pass(values: NDArray[np.float32], fps: float, cut: float, method: str) 
 
 
 def band_strengths(levels: int, shape: tuple[int, int], alpha: float, wavelength: float) -> list[float]:
-    """The magnification of each level of the pyramid, finest first, which the paper's figure 6 shows.
+    """Compute the magnification of each level of the pyramid, finest first, which the paper's figure 6 shows.
 
     A pattern of wavelength ``λ`` can be moved by up to ``λ / 8`` before the first-order expansion breaks down:
     ``(1 + α) δ < λ / 8`` (equation 14). With ``δ`` such that the bound is met at the cut-off ``λ_c``, a level keeps

@@ -47,7 +47,7 @@ def oriented_histogram(flow: NDArray[np.float32], bins: int = 8) -> NDArray[np.f
 
 
 def main_direction(flow: NDArray[np.float32], bins: int = 8) -> tuple[float, float]:
-    """The direction in which a region moves most, and how far it moves in it.
+    """Find the direction in which a region moves most, and how far it moves in it.
 
     Parameters
     ----------

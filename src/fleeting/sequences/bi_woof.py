@@ -46,7 +46,7 @@ class BiWOOF(FeatureRow):
     bins: int = Field(default=8, ge=2, le=64, description="directions")
 
     def values(self) -> int:
-        """A histogram for each block."""
+        """Count the values: a histogram for each block."""
         return self.grid**2 * self.bins
 
     def features(self, clip: Clip, detector: FaceDetector | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -55,11 +55,11 @@ class BiWOOF(FeatureRow):
         return bi_woof_features(made.frames[0, ..., :2], grid=(self.grid, self.grid), bins=self.bins), made.info
 
     def steps(self, clip: Clip, detector: FaceDetector | None = None) -> list[Step]:
-        """The flow that directions are counted in; see :func:`fleeting.sequences.draw_steps`."""
+        """Show the flow that directions are counted in; see :func:`fleeting.sequences.draw_steps`."""
         return self._flow().steps(clip, detector)
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
+        """Describe the recipe in plain sentences."""
         head = "part of the flow" if self.head == "kept" else "subtracted"
         return [
             f"Bi-WOOF of the optical flow ({self.method}) from onset to apex, {self.face}×{self.face} pixels; the head's "

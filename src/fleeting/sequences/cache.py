@@ -282,8 +282,10 @@ class SequenceSet:
         The cache that holds them.
     clips : list of Clip
         The clips that have a sequence.
-    keys, infos : list of str and list of dict of str to object
-        One for each of ``clips``.
+    keys : list of str
+        Keys of the sequences, one for each of ``clips``.
+    infos : list of dict of str to object
+        Facts about the sequences, one for each of ``clips``.
     skipped : list of Skipped
         The clips that have none, and why.
     """
@@ -362,7 +364,7 @@ def prepare(
 
     Parameters
     ----------
-    clips : sequence
+    clips : sequence of Clip
         Any number of clips.
     recipe : Recipe
         Recipe for each clip.

@@ -48,11 +48,11 @@ class FeatureRow(Recipe):
         return "float32"
 
     def values(self) -> int:
-        """Number of values ``D``."""
+        """Count the values ``D``."""
         raise NotImplementedError
 
     def features(self, clip: Clip, detector: FaceDetector | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """The values ``(D,)`` of a clip, and the facts of :class:`BuiltSequence`."""
+        """Compute the values ``(D,)`` of a clip, and the facts of :class:`BuiltSequence`."""
         raise NotImplementedError
 
     def build(self, clip: Clip, detector: FaceDetector | None = None) -> BuiltSequence:

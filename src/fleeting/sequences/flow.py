@@ -148,7 +148,7 @@ class Flow(Recipe):
         return BuiltSequence(made[None], info)
 
     def steps(self, clip: Clip, detector: FaceDetector | None = None) -> list[Step]:
-        """Each stage from the two frames to the channels; see :func:`fleeting.sequences.draw_steps`.
+        """Show each stage from the two frames to the channels; see :func:`fleeting.sequences.draw_steps`.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Flow(Recipe):
         return [*stages, Step("Sequence", tuple(_channel_images(made)), CHANNELS, sequence=True, changes=False)]
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
+        """Describe the recipe in plain sentences."""
         height, width = self.work_size
         scaled = {
             "minmax": "Each channel is stretched to 0..255 by its own least and greatest value.",
@@ -197,7 +197,7 @@ class Flow(Recipe):
         ]
 
     def picture(self, frames: NDArray[Any]) -> NDArray[np.uint8] | None:
-        """The three channels side by side, each under its name: ``uint8`` RGB."""
+        """Draw the three channels side by side, each under its name: ``uint8`` RGB."""
         import cv2
 
         parts: list[NDArray[np.uint8]] = []
@@ -321,7 +321,7 @@ def _near(clip: Clip, index: int, side: int, what: str, reference: Reference, no
 
 
 def flow_colours(flow: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Flow ``(H, W, 2)`` as RGB: the hue is where to, the paler the less; white does not move."""
+    """Draw flow ``(H, W, 2)`` as RGB: the hue is its direction, the paler the less; white does not move."""
     import cv2
 
     distance, angle = cv2.cartToPolar(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from fleeting.clips import Clip, FrameFolder
 from fleeting.datasets import apply_scheme, left_out
-from fleeting.datasets.base import SYNTHETIC
 from fleeting.datasets.flow import FLOW_LABELS, SCHEME, circulating_names
+from fleeting.datasets.problems import SYNTHETIC
 from fleeting.errors import UsageError
-from fleeting.files import write_atomic, write_csv, write_json
+from fleeting.files import write_atomic, write_csv
 from fleeting.parallel import Progress
+from fleeting.records import SyntheticHead, make_folder
 from fleeting.renamed import renamed_argument
 from fleeting.sequences.cache import Skipped, prepare
 from fleeting.sequences.flow import Flow
@@ -76,7 +77,7 @@ def write_flow_folder(
 
     Parameters
     ----------
-    clips : sequence
+    clips : sequence of Clip
         Labelled negative, positive or surprise, or in words of which the scheme ``megc2019`` makes that; clips that it
         leaves out are among the skipped.
     folder : str or os.PathLike
@@ -114,7 +115,7 @@ def write_flow_folder(
     _no_strangers(folder, set(names.values()))
     if synthetic:
         # First, so that not even an unfinished folder can be taken for the real composite.
-        write_json(folder / SYNTHETIC, {"note": MARK, "parameters": {"layout": "flow"}})
+        SyntheticHead(note=MARK, parameters={"layout": "flow"}).write(folder / SYNTHETIC)
     made = prepare(labelled, recipe, root=cache, jobs=jobs, progress=progress)
     rows = []
     for position, (clip, info) in enumerate(zip(made.clips, made.infos, strict=True)):
@@ -163,13 +164,8 @@ def _folded(name: str) -> str:
 
 def _no_strangers(folder: Path, stems: set[str]) -> None:
     """A folder that holds other images would be read as an incomplete one."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: a file; expected a folder to write")
-    strangers = sorted(
-        path.name for path in folder.iterdir() if path.suffix.lower() == ".png" and path.stem.rstrip() not in stems
-    )
+    paths = map(Path, make_folder(folder))
+    strangers = sorted(path.name for path in paths if path.suffix.lower() == ".png" and path.stem.rstrip() not in stems)
     if strangers:
         raise UsageError(
             f"{folder}: holds {len(strangers)} images of other clips ({', '.join(strangers[:3])}); choose another folder"

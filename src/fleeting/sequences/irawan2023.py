@@ -116,7 +116,7 @@ class Irawan2023(WindowedRecipe):
     fit: Literal["stretch", "grow"] = "stretch"
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
+        """Describe the recipe in plain sentences."""
         eyes = "with the eyes open" if self.mask == "none" else f"the eyes under {self.mask} polygons"
         sentences = [
             self.window_sentence(),

@@ -85,7 +85,7 @@ class LBPTOP(FeatureRow):
         return 2 * self.time_radius + 1
 
     def values(self) -> int:
-        """A histogram of 59 bins for each plane of each block."""
+        """Count the values: a histogram of 59 bins for each plane of each block."""
         return self.grid**2 * len(PLANES) * BINS
 
     def features(self, clip: Clip, detector: FaceDetector | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -100,12 +100,12 @@ class LBPTOP(FeatureRow):
         return lbp_top_features(video, grid=(self.grid, self.grid), radii=radii), info
 
     def steps(self, clip: Clip, detector: FaceDetector | None = None) -> list[Step]:
-        """The frames that patterns are counted in; see :func:`fleeting.sequences.draw_steps`."""
+        """Show the frames that patterns are counted in; see :func:`fleeting.sequences.draw_steps`."""
         shown = self._shown(self.tim or 16).model_copy(update={"interpolation": "tim"})
         return shown.steps(clip, detector)
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
+        """Describe the recipe in plain sentences."""
         frames = f"resampled to {self.tim} frames" if self.tim else "frames as they are"
         return [
             f"LBP-TOP of the grey face, {self.face}×{self.face} pixels, from onset to offset, {frames}.",

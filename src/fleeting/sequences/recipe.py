@@ -108,7 +108,7 @@ class Recipe(BaseModel):
         raise NotImplementedError
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences, deviations from its paper among them."""
+        """Describe the recipe in plain sentences, deviations from its paper among them."""
         return []
 
     def picture(self, frames: NDArray[Any]) -> NDArray[np.uint8] | None:
@@ -128,7 +128,7 @@ class Recipe(BaseModel):
 
         Parameters
         ----------
-        info : mapping
+        info : mapping of str to object
             Facts of the sequence, as :meth:`build` gives them.
         n_frames : int
             Frames of its clip.
@@ -140,7 +140,7 @@ class Recipe(BaseModel):
         )
 
     def content_hash(self) -> str:
-        """16 hex digits over the fields and the versions of all that makes the pixels; keys the cache."""
+        """Compute 16 hex digits over the fields and the versions of all that makes the pixels; keys the cache."""
         from fleeting.faces.detector import LANDMARKS_SHA256, landmark_file
 
         landmarks: str = LANDMARKS_SHA256
@@ -205,7 +205,7 @@ def list_recipes(pattern: str = "*") -> list[str]:
 
 
 def create_recipe(name: str, **fields: Any) -> Recipe:
-    """A recipe by name, with some of its fields changed.
+    """Make a recipe by name, with some of its fields changed.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def create_recipe(name: str, **fields: Any) -> Recipe:
 
 
 def recipe_from_dict(fields: Mapping[str, Any]) -> Recipe:
-    """The recipe whose ``model_dump`` is ``fields``."""
+    """Make the recipe whose ``model_dump`` is ``fields``."""
     rest = dict(fields)
     return create_recipe(str(rest.pop("name", "")), **rest)
 

@@ -68,7 +68,7 @@ class Reddy2019(_FirstFrames):
     width: int = Field(default=64, ge=8, le=1024, description="pixels")
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
+        """Describe the recipe in plain sentences."""
         whole = "Whole frames are shown, background and all: no face is looked for."
         return [self.window_sentence(), whole, *self.motion_sentences(), *self._reduced(64, 64)]
 
@@ -141,7 +141,7 @@ class Reddy2019Regions(_FirstFrames):
     width: int = Field(default=32, ge=8, le=1024, description="pixels")
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
+        """Describe the recipe in plain sentences."""
         shown = "Each frame shows the eyes, and below them nose and mouth, as wide as the face."
         return [
             self.window_sentence(),

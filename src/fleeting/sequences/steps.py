@@ -55,12 +55,12 @@ class Step:
 
 
 def boxed(image: NDArray[np.uint8], detector: FaceDetector) -> NDArray[np.uint8]:
-    """A frame with the box of its largest face, if it shows one."""
+    """Draw the box of the largest face into a frame, if it shows one."""
     return outlined(image, detector.detect(image)[:1])
 
 
 def outlined(image: NDArray[np.uint8], boxes: Iterable[Box]) -> NDArray[np.uint8]:
-    """A frame with boxes drawn in."""
+    """Draw boxes into a frame."""
     import cv2
 
     shown, scale = _small(image)
@@ -71,7 +71,7 @@ def outlined(image: NDArray[np.uint8], boxes: Iterable[Box]) -> NDArray[np.uint8
 
 
 def dotted(image: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The surroundings of a face with its landmarks."""
+    """Draw the landmarks of a face into its surroundings."""
     import cv2
 
     low, high = landmarks.min(0), landmarks.max(0)
@@ -87,7 +87,7 @@ def dotted(image: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> NDArray[
 
 
 def apart(regions: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Right eye, left eye and mouth with white between them."""
+    """Draw right eye, left eye and mouth with white between them."""
     right, left, mouth = regions
     gap = max(2, mouth.shape[1] // 12)
     above = np.concatenate([right, np.full((len(right), gap, 3), 255, np.uint8), left], axis=1)
@@ -115,7 +115,7 @@ def draw_steps(steps: Sequence[Step], path: str | os.PathLike[str], *, title: st
 
     Parameters
     ----------
-    steps : sequence
+    steps : sequence of Step
         Steps that a recipe's ``steps(clip)`` gave.
     path : str or os.PathLike
         Ends in png, svg, pdf or jpg.

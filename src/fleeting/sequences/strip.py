@@ -45,7 +45,7 @@ def film_strip(
     side: int = 96,
     extra: Sequence[NDArray[np.uint8]] = (),
 ) -> NDArray[np.uint8]:
-    """Evenly spaced frames side by side, and below each what changed since the onset (or first) frame.
+    """Draw evenly spaced frames side by side, and below each what changed since the onset (or first) frame.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def film_strip(
         Frames to show, at most; the first, the middle (the apex) and the last are among them if it is odd.
     side : int, optional
         Height of one frame in the picture, in pixels.
-    extra : sequence, optional
+    extra : sequence of numpy.ndarray of uint8, optional
         Further rows, each a strip of the same width.
 
     Returns
@@ -83,7 +83,7 @@ def film_strip(
 
 
 def strip_indexes(length: int, count: int) -> list[int]:
-    """Up to ``count`` indexes spread over a sequence; an apex window's middle is ``length // 2``, and is among them.
+    """Choose up to ``count`` indexes spread over a sequence; an apex window's middle is ``length // 2``, and is among them.
 
     >>> strip_indexes(36, 5)
     [0, 9, 18, 26, 35]
@@ -97,7 +97,7 @@ def strip_indexes(length: int, count: int) -> list[int]:
 
 
 def join_strip(images: Sequence[NDArray[np.uint8]], side: int) -> NDArray[np.uint8]:
-    """RGB images of one size side by side at ``side`` pixels' height, a thin white gap between them."""
+    """Join RGB images of one size side by side at ``side`` pixels' height, a thin white gap between them."""
     import cv2
 
     parts: list[NDArray[np.uint8]] = []

@@ -69,7 +69,7 @@ class Talluri2022(WindowedRecipe):
 
     @classmethod
     def for_study(cls, source: str, model: str, **fields: Any) -> Talluri2022:
-        """The paper's recipe for a training set and a model.
+        """Make the paper's recipe for a training set and a model.
 
         The depth goes by the training set: a model keeps it when it is tested on another set.
 
@@ -103,7 +103,7 @@ class Talluri2022(WindowedRecipe):
         return recipe
 
     def describe(self) -> list[str]:
-        """The recipe in plain sentences."""
+        """Describe the recipe in plain sentences."""
         sentences = [self.window_sentence(), self.face_sentence(), *self.motion_sentences()]
         side = (self.height, self.width)
         if side not in ((128, 128), (64, 64)) or self.step != 1 or self.frames not in FRAMES.values():

@@ -37,7 +37,7 @@ class FrameView(ABC):
 
     @abstractmethod
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """RGB ``(H, W, 3)`` of any size to the recipe's size: ``(H, W)`` for grey, ``(H, W, 3)`` for colour."""
+        """Turn RGB ``(H, W, 3)`` of any size into the recipe's size: ``(H, W)`` for grey, ``(H, W, 3)`` for colour."""
 
     def stages(self, image: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.uint8]]]:
         """Show what a frame looks like on the way: titles and images, the last one being that of :meth:`apply`."""
@@ -142,7 +142,7 @@ class WindowedRecipe(Recipe):
         )
 
     def steps(self, clip: Clip, detector: FaceDetector | None = None) -> list[Step]:
-        """Each stage from frame to sequence, to be looked at: see :func:`fleeting.sequences.draw_steps`.
+        """Show each stage from frame to sequence; see :func:`fleeting.sequences.draw_steps`.
 
         The stages are shown for the frame in which the face was found and for the apex (or the middle of the window).
 
@@ -348,7 +348,7 @@ class WindowedRecipe(Recipe):
 
 
 def gap_notes(clip: Clip) -> list[str]:
-    """Numbers that are missing from a folder of frames: time jumps there, which looks like motion."""
+    """Describe numbers that are missing from a folder of frames: time jumps there, which looks like motion."""
     gaps = [f"{first}" if first == last else f"{first}-{last}" for first, last in getattr(clip.frames, "gaps", [])]
     if not gaps:
         return []
@@ -357,7 +357,7 @@ def gap_notes(clip: Clip) -> list[str]:
 
 
 def inside(index: int | None, length: int, what: str, notes: list[str]) -> int | None:
-    """An annotated index that lies in the clip; the last frame, and a note, where it does not."""
+    """Give an annotated index that lies in the clip; the last frame, and a note, where it does not."""
     if index is None or index < length:
         return index
     notes.append(f"the annotated {what} is frame {index}, past the last of {length} frames on disk, which is used")
@@ -365,12 +365,12 @@ def inside(index: int | None, length: int, what: str, notes: list[str]) -> int |
 
 
 def grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB ``(H, W, 3)`` to grey ``(H, W)``."""
+    """Turn RGB ``(H, W, 3)`` into grey ``(H, W)``."""
     import cv2
 
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def ordinal(n: int) -> str:
-    """``second``, ``third``, ``fourth``, ``5th``: good enough for steps."""
+    """Spell an ordinal number: ``second``, ``third``, ``fourth``, ``5th``: good enough for steps."""
     return {2: "second", 3: "third", 4: "fourth"}.get(n, f"{n}th")

@@ -15,7 +15,7 @@ FILL_RULES = ("repeat", "shift")
 
 
 def apex_window(n_frames: int, apex: int, length: int, *, step: int = 1, fill: str = "repeat") -> NDArray[np.int64]:
-    """Frame indexes of the apex sequence: ``length`` frames with the apex at their centre.
+    """Choose the frames of the apex sequence: ``length`` frames with the apex at their centre.
 
     The window is ``[apex - length // 2, apex - length // 2 + length - 1]``, so 36 frames take 18 before the apex and
     18 from it on (Talluri et al. 2022, sec. 4.4). Indexes that fall outside the clip repeat its first or last frame,
@@ -59,7 +59,7 @@ def apex_window(n_frames: int, apex: int, length: int, *, step: int = 1, fill: s
 
 
 def initial_window(n_frames: int, length: int, *, step: int = 1) -> NDArray[np.int64]:
-    """Frame indexes of the initial sequence: the first ``length`` frames, the last one repeated where the clip ends.
+    """Choose the frames of the initial sequence: the first ``length`` frames, the last one repeated where the clip ends.
 
     Talluri et al. 2022, sec. 7 and table 3.
 
