@@ -27,6 +27,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_the_content_is_on_the_disk_before_the_file_has_its_name(tmp_path, monkeypatch):
+    order = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: order.append(os.fstat(handle).st_size) or sync(handle))
+    monkeypatch.setattr(os, "replace", lambda *names: order.append("named") or replace(*names))
+    write_text(tmp_path / "a.txt", "abc")
+    assert order == [3, "named"]
+
+
 def test_folders_are_made_and_files_follow_the_umask(tmp_path):
     old = os.umask(0o027)
     try:
