@@ -45,3 +45,20 @@ def litter(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("Desktop - Shortcut.lnk", ".DS_Store", "Thumbs.db", "._img46.jpg"):
         (folder / name).write_bytes(b"\0\1stray")
+
+
+def numbered(n: int, height: int = 12, width: int = 16) -> np.ndarray:
+    """Frames that say which they are by their colour."""
+    frames = np.zeros((n, height, width, 3), np.uint8)
+    frames[..., 0] = np.arange(n)[:, None, None] * 10
+    frames[..., 2] = 255 - frames[..., 0]
+    return frames
+
+
+def write_video(path: Path, frames: np.ndarray, fps: float = 25.0) -> Path:
+    height, width = frames.shape[1:3]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, (width, height))
+    for frame in frames:
+        writer.write(frame[..., ::-1])
+    writer.release()
+    return path
