@@ -1,7 +1,6 @@
-"""Folders with a table, the synthetic set, and KIND:PATH."""
+"""Folders with a table."""
 
 import os
-import shutil
 
 import cv2
 import numpy as np
@@ -9,41 +8,11 @@ import pytest
 
 from fleeting.clips import FrameFolder
 from fleeting.datasets import (
-    Dataset,
     Folder,
-    Synthetic,
-    Truth,
-    list_datasets,
-    load_clips,
-    open_dataset,
-    register_dataset,
 )
-from fleeting.errors import FleetingError, UsageError
-from fleeting.records import SyntheticHead
-from fleeting.synthesis import write_dataset
+from fleeting.errors import UsageError
 
 HEADER = "subject,clip,onset,apex,offset,emotion,fps,action_units\n"
-
-
-@pytest.fixture(scope="module")
-def synthetic(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    return write_dataset(root, size=(70, 85), subjects=2, clips_per_subject=3, fps=50).path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Write clip folders of three frames, and a table."""
-
-    def make(table, clips=("a/x", "a/y", "b/x"), encoding="utf-8"):
-        for clip in clips:
-            (tmp_path / clip).mkdir(parents=True)
-            for i in range(3):
-                cv2.imwrite(str(tmp_path / clip / f"{i}.png"), np.full((6, 5, 3), i, np.uint8))
-        (tmp_path / "clips.csv").write_text(table, encoding=encoding)
-        return Folder(tmp_path)
-
-    return make
 
 
 def test_a_folder_is_read(folder):
@@ -201,18 +170,6 @@ def test_pipes_and_twice_named_columns_are_refused(folder, tmp_path):
         Folder(tmp_path).clips()
 
 
-def test_the_old_name_of_the_method_works_for_one_release(tmp_path):
-    with pytest.warns(FutureWarning, match=r"Old\._read\(\) is now Old\.read_clips\(\)"):
-
-        class Old(Dataset):
-            name = "old"
-
-            def _read(self):
-                return [], []
-
-    assert Old(tmp_path).clips() == [] and Old(tmp_path).problems == []
-
-
 def test_duplicates_and_unlisted_clips_are_reported(folder):
     d = folder(HEADER + "a,x,0,1,2,fear,25,\na,x,1,1,2,fear,25,\n")
     assert len(d.clips()) == 1
@@ -259,111 +216,3 @@ def test_a_folder_without_a_usable_table_says_what_is_expected(tmp_path):
         Folder(tmp_path, table=tmp_path / "c.csv").clips()
     with pytest.raises(UsageError, match="is a file"):
         Folder(tmp_path / "b.csv")
-
-
-def test_the_synthetic_set_and_its_truth(synthetic):
-    d = Synthetic(synthetic)
-    clips = d.clips()
-    assert d.problems == []
-    assert len(clips) == 6
-    for clip in clips:
-        truth = d.truth(clip)
-        assert (truth.onset, truth.apex, truth.offset) == (clip.onset, clip.apex, clip.offset)
-        assert (truth.emotion, truth.action_units, truth.fps) == (clip.emotion, clip.action_units, clip.fps)
-        assert truth.landmarks.shape == (len(clip.frames), 68, 2)
-        assert clip.frames.size == (70, 85)
-        assert clip.fps == 50
-    assert d.table()["dataset"].unique().tolist() == ["synthetic"]
-    with pytest.raises(FleetingError, match="ground truth cannot be read"):
-        d.truth(type(clips[0])("synthetic", "s99", "c01", clips[0].frames))
-
-
-def test_truth_in_a_pipe_is_an_error_and_no_hang(tmp_path):
-    os.mkfifo(tmp_path / "a.npz")
-    with pytest.raises(FleetingError, match=r"ground truth cannot be read \(is a pipe or device"):
-        Truth.load(tmp_path / "a.npz")
-
-
-def test_what_is_no_synthetic_set_says_how_to_get_one(tmp_path):
-    with pytest.raises(UsageError, match="fleeting synth"):
-        Synthetic(tmp_path / "none")
-    with pytest.raises(UsageError, match=r"folder:.*"):
-        Synthetic(tmp_path)
-    for content in ("[]", "[" * 100_000, "{", '{"parameters": {}}', '{"parameters": {"layout": 1}}'):
-        (tmp_path / "synthetic.json").write_text(content)
-        with pytest.raises(UsageError, match="damaged"):
-            Synthetic(tmp_path)
-    root = write_dataset(tmp_path / "smic", layout="smic", size=(70, 85), subjects=1, clips_per_subject=1, fps=25).path
-    with pytest.raises(UsageError, match="smic:"):
-        Synthetic(root)
-
-
-def test_an_unfinished_set_is_used_with_a_word(synthetic, tmp_path):
-    root = tmp_path / "copy"
-    shutil.copytree(synthetic, root)
-    head = SyntheticHead.read(root / "synthetic.json")
-    head.model_copy(update={"complete": False}).write(root / "synthetic.json")
-    assert "unfinished" in Synthetic(root).problems[0].reason
-    (root / "clips.csv").unlink()
-    with pytest.raises(UsageError, match="run the same `fleeting synth` again"):
-        Synthetic(root)
-
-
-def test_kind_and_path(synthetic):
-    assert {"folder", "synthetic"} <= set(list_datasets())
-    assert isinstance(open_dataset(f"synthetic:{synthetic}"), Synthetic)
-    assert type(open_dataset(f"folder:{synthetic}")) is Folder
-    assert len(load_clips([f"synthetic:{synthetic}"])) == 6
-    both = load_clips([f"synthetic:{synthetic}", f"folder:{synthetic}"])
-    assert [c.dataset for c in both] == ["synthetic"] * 6 + ["folder"] * 6
-
-
-@pytest.mark.parametrize(
-    ("specs", "message"),
-    [
-        ([], "no data set given"),
-        (["data"], "expected KIND:PATH"),
-        (["synthetic:"], "expected KIND:PATH"),
-        ([r"C:\data"], "expected KIND:PATH"),
-        (
-            ["synthetc:x"],
-            r"did you mean 'synthetic'\? Choose one of: .*casme2, flow, folder, .*samm, .*smic, .*synthetic",
-        ),
-        (["casme2:/no/such/place"], "no such folder"),
-        (["synthetic:/no/such/place"], "fleeting synth /no/such/place"),
-        (["folder:/no/such/place"], "no such folder"),
-    ],
-)
-def test_specs_that_cannot_be_opened(specs, message):
-    with pytest.raises(UsageError, match=message):
-        load_clips(specs)
-
-
-def test_a_composite_refuses_the_same_clip_twice_and_an_empty_set(synthetic, folder):
-    with pytest.raises(UsageError, match=r"synthetic/s01/c01 is in .*--first-subject"):
-        load_clips([f"synthetic:{synthetic}"] * 2)
-    d = folder(HEADER + "a,gone,0,1,2,fear,25,\n", clips=())
-    with pytest.raises(UsageError, match=r"no usable clip .*no folder a/gone"):
-        load_clips([f"folder:{d.root}"])
-
-
-def test_a_kind_is_registered_once(own_registries, synthetic):
-    @register_dataset("our-own")
-    class Own(Folder):
-        """One's own."""
-
-    @register_dataset("our-other")
-    class Other(Dataset):
-        """Without a name of its own."""
-
-    assert list_datasets("our*") == ["our-other", "our-own"]
-    assert isinstance(open_dataset(f"Our_Own:{synthetic}"), Own)
-    assert (Own.name, Other.name, Dataset.name) == ("folder", "our-other", "dataset")
-    with pytest.raises(UsageError, match=r"'our-own' is registered already .*Own"):
-        register_dataset("our_own")(Folder)
-    for bad in ("", "x", "a:b", "  "):
-        with pytest.raises(UsageError, match="expected a name of two letters or more"):
-            register_dataset(bad)(Folder)
-    with pytest.warns(FutureWarning, match=r"write @register_dataset\('older'\)"):
-        register_dataset("older", Folder)
-    assert isinstance(open_dataset(f"older:{synthetic}"), Folder)
