@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fleeting.clips.frames import is_file
 from fleeting.errors import FleetingError, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def landmark_file(path: str | os.PathLike[str] | None = None) -> Path:
     named = path or os.environ.get(LANDMARKS_VARIABLE)
     if named:
         found = Path(named)
-        if not found.is_file():
+        if not is_file(found):
             raise FleetingError(f"{found}: no such landmark file; expected a dlib 68-point shape predictor (.dat)")
         return found
     # Its module is never imported: older copies of it fail on import.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleeting.errors import UsageError
+from fleeting.errors import FleetingError, UsageError
 from fleeting.plugins import source_digest
 from fleeting.registry import Registry
 from fleeting.renamed import adopt_renamed_methods
@@ -146,8 +146,11 @@ class Recipe(BaseModel):
         landmarks: str = LANDMARKS_SHA256
         path = landmark_file()
         if path.parent.parent.name != "face_recognition_models":
-            with path.open("rb") as file:
-                landmarks = hashlib.file_digest(file, "sha256").hexdigest()
+            try:
+                with path.open("rb") as file:
+                    landmarks = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as exc:
+                raise FleetingError(f"{path}: the landmark file cannot be read ({exc.strerror or exc})") from exc
         content = {
             "recipe": self.model_dump(mode="json"),
             "pixels": PIXELS_VERSION,
