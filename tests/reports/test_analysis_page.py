@@ -160,6 +160,14 @@ def test_partial_says_so_and_survives_a_cut_row(tmp_path):
     assert "not whole" not in text
 
 
+def swallow_rows(table):
+    """Two stray quotes, so that everything between them is one cell."""
+    lines = table.read_text().splitlines()
+    lines[1] = lines[1].replace(",macro,", ',"macro,').replace(",micro,", ',"micro,')
+    lines[2] = lines[2].replace(",macro,", ',macro",').replace(",micro,", ',micro",')
+    table.write_text("\n".join(lines) + "\n")
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -169,6 +177,7 @@ def test_partial_says_so_and_survives_a_cut_row(tmp_path):
         (lambda folder: (folder / "events.csv").unlink(), "events.csv is missing"),
         (lambda folder: (folder / "events.csv").write_bytes(b"\xff\xfe\x00\x01"), "events.csv cannot be read"),
         (lambda folder: (folder / "events.csv").write_text("event,onset_s,apex_s,offset_s\nx,1,2,3\n"), "left out"),
+        (lambda folder: swallow_rows(folder / "events.csv"), "rows are not whole and left out"),
         (lambda folder: (folder / "strips/event_0001.png").write_bytes(b"GIF89a"), "event_0001.png is not a PNG"),
         (lambda folder: (folder / "strips/event_0001.png").write_bytes(b"\x89PNG\r\n\x1a\n"), "png is damaged"),
         (lambda folder: (folder / "strips/event_0001.png").write_bytes(b""), "event_0001.png is empty"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fleeting.errors import FleetingError
-from fleeting.records import Record, RecordError, Row, read_json
+from fleeting.records import Record, RecordError, Row, read_json, read_regular, undo_defuse
 
 __all__ = ["FolderReader", "NotARunError", "as_number", "read_head"]
 
@@ -91,18 +91,21 @@ class FolderReader:
         self.problems = problems
 
     def text(self, name: str, optional: bool) -> str | None:
-        """A file as text; ``None`` if there is none or it cannot be read."""
-        try:
-            return (self.path / name).read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
+        """Read a file as text; ``None`` if there is none or it cannot be read."""
+        if not os.path.lexists(self.path / name):
             if not optional:
                 self.problems.append(f"{name} is missing.")
-        except (OSError, ValueError) as error:
+            return None
+        try:
+            return read_regular(self.path / name).decode("utf-8-sig")
+        except RecordError as error:
+            self.say(error)
+        except UnicodeDecodeError as error:
             self.problems.append(f"{name} cannot be read ({error}).")
         return None
 
     def table(self, name: str, required: Sequence[str], optional: bool = False) -> list[dict[str, str]]:
-        """The rows of a CSV file that are whole; none if it lacks a column of ``required``."""
+        """Read the rows of a CSV file that are whole; none if it lacks a column of ``required``."""
         text = self.text(name, optional)
         if text is None:
             return []
@@ -115,10 +118,12 @@ class FolderReader:
                 self.problems.append(f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
                 return []
             for row in parsed:
-                if None in row or any(value is None for value in row.values()):
-                    broken += 1
+                # No cell of ours holds a line's end: there a quote has swallowed the rows that follow.
+                whole = None not in row and all(value is not None and "\n" not in value for value in row.values())
+                if whole:
+                    rows.append({name: undo_defuse(value) for name, value in row.items()})
                 else:
-                    rows.append(row)
+                    broken += 1
         except csv.Error as error:
             self.problems.append(f"{name} is damaged after {len(rows)} rows ({error}).")
         if broken:
