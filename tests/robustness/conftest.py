@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ class Command:
 @pytest.fixture(scope="session")
 def commands(place, launch):
     """The commands that are killed, small enough to be run a hundred times."""
+    return make_commands(place, launch)
+
+
+CALM = ("--macro", 0, "--speech", 0, "--absence", 0, "--cut", 0, "--turn", 0, "--blink", 0, "--micro", 20)
+
+
+def make_commands(place, launch):
+    """Write what the commands read, and name the commands."""
     clips, film = place / "clips", place / "film"
     happy = ("--fps", 30, "--emotions", "happiness,surprise", "--jobs", 1)
     for arguments in (
@@ -98,14 +107,6 @@ def commands(place, launch):
     ):
         answer = launch([*arguments, "--quiet"])
         assert answer["code"] == 0, answer["told"]
-    return make_commands(clips, film)
-
-
-CALM = ("--macro", 0, "--speech", 0, "--absence", 0, "--cut", 0, "--turn", 0, "--blink", 0, "--micro", 20)
-
-
-def make_commands(clips, film):
-    """The commands, given the clips and the frames that they read."""
     small = "talluri2022,frames=9,height=32,width=32"
     return {
         "synth": Command(
@@ -130,18 +131,15 @@ def make_commands(clips, film):
 @pytest.fixture(scope="session")
 def undisturbed(place, launch, commands):
     """The result of each command that nobody disturbs, and how many commits it makes: ``undisturbed(name)``."""
-    known = {}
+    return cache(lambda name: run_undisturbed(name, place, launch, commands[name]))
 
-    def find(name):
-        if name not in known:
-            # The first one also fills the cache, and so has more to do.
-            for out in (place / f"first-{name}", place / f"undisturbed-{name}"):
-                answer = launch(commands[name].arguments(out))
-                assert answer["code"] == 0, answer["told"]
-            known[name] = (contents_of(out), answer["commits"])
-        return known[name]
 
-    return find
+def run_undisturbed(name, place, launch, command):
+    """Run a command twice, as the first run also fills the cache; give what the second made, and its commits."""
+    for out in (place / f"first-{name}", place / f"undisturbed-{name}"):
+        answer = launch(command.arguments(out))
+        assert answer["code"] == 0, answer["told"]
+    return contents_of(out), answer["commits"]
 
 
 def contents_of(folder):
