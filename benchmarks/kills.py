@@ -27,9 +27,8 @@ KILL = (-signal.SIGKILL, -signal.SIGALRM)
 
 def attempt(launch, command, out: Path, expected: dict, **how) -> list[str]:
     """Kill a command, give it again, and say what became of it."""
-    found = [
-        "killed" if launch(command.arguments(out), **how)["code"] == -KILL[bool("delay" in how)] else "had ended before"
-    ]
+    ended = launch(command.arguments(out), **how)["code"]
+    found = ["killed" if ended in KILL else "had ended before"]
     answer = launch(command.arguments(out))
     if answer["code"] != 0:
         found.append("stuck")

@@ -44,3 +44,14 @@ def test_the_second_says_that_it_waits(commands, undisturbed, contents, environm
     second.communicate()
     assert second.returncode == 0
     assert contents(out) == expected
+
+
+def test_of_two_analyses_one_is_made_and_the_other_is_told(commands, undisturbed, contents, environment, tmp_path):
+    expected, _ = undisturbed("analyze")
+    out = tmp_path / "out"
+    arguments = commands["analyze"].arguments(out)
+    both = [_start(arguments, environment) for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], told
+    assert "holds an analysis; pass --resume" in told[both[0].returncode == 0]
+    assert contents(out) == expected

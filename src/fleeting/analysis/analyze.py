@@ -33,6 +33,7 @@ from fleeting.analysis.track import face_choice
 from fleeting.analysis.verdicts import VerdictWorker
 from fleeting.analysis.video_parts import join_parts
 from fleeting.errors import FleetingError, NoFaceError, UsageError
+from fleeting.records import work_alone
 from fleeting.records.analysis import AnalysisHead, AnalysisSettings
 from fleeting.spotting import FaceCrop, SpottedEvent, find_interval_spotter
 
@@ -170,20 +171,23 @@ def analyze(
         seconds=seconds,
     )
     held = folder.claim(settings, resume=resume, live=stream.live)
-    if held == "complete":
-        head, events = folder.read()
-        return Analysis(folder.path, events, head)
-    run = _Run(
-        stream,
-        folder,
-        settings,
-        Recogniser(model),
-        observer or AnalysisObserver(),
-        detector,
-        spotter=spotter,
-        open_again=lambda: stream if stream.live else open_stream(source, fps=fps, backend=backend),
-    )
-    return run.run(folder.read_snapshot() if held == "partial" else None)
+    with work_alone(folder.path) as waited:
+        if waited:
+            held = folder.claim(settings, resume=resume, live=stream.live)
+        if held == "complete":
+            head, events = folder.read()
+            return Analysis(folder.path, events, head)
+        run = _Run(
+            stream,
+            folder,
+            settings,
+            Recogniser(model),
+            observer or AnalysisObserver(),
+            detector,
+            spotter=spotter,
+            open_again=lambda: stream if stream.live else open_stream(source, fps=fps, backend=backend),
+        )
+        return run.run(folder.read_snapshot() if held == "partial" else None)
 
 
 def _fingerprint(source: Any, stream: Stream) -> str:
