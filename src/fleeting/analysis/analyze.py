@@ -170,6 +170,10 @@ def analyze(
         explain=explain,
         seconds=seconds,
     )
+
+    def again() -> Stream:
+        return stream if stream.live else open_stream(source, fps=fps, backend=backend)
+
     held = folder.claim(settings, resume=resume, live=stream.live)
     with work_alone(folder.path) as waited:
         if waited:
@@ -177,16 +181,8 @@ def analyze(
         if held == "complete":
             head, events = folder.read()
             return Analysis(folder.path, events, head)
-        run = _Run(
-            stream,
-            folder,
-            settings,
-            Recogniser(model),
-            observer or AnalysisObserver(),
-            detector,
-            spotter=spotter,
-            open_again=lambda: stream if stream.live else open_stream(source, fps=fps, backend=backend),
-        )
+        hears = observer or AnalysisObserver()
+        run = _Run(stream, folder, settings, Recogniser(model), hears, detector, spotter=spotter, open_again=again)
         return run.run(folder.read_snapshot() if held == "partial" else None)
 
 
