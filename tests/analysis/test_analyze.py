@@ -258,7 +258,7 @@ def test_a_recogniser_names_the_emotion(recording, small_run, tmp_path):
     assert len(found.events) >= 2 and len(classes) == 3
     assert np.allclose(table[[f"p_{name}" for name in classes]].sum(axis=1), 1, atol=1e-4)
     assert all(table["emotion"] == table[[f"p_{n}" for n in classes]].idxmax(axis=1).str[2:])
-    assert found.head.weights["recogniser"]["classes"] == classes
+    assert list(found.head.weights["recogniser"].classes) == classes
 
 
 # Real recordings.
