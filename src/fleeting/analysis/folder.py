@@ -79,6 +79,8 @@ class ResultFolder:
                 f"{self.path}: holds another analysis ({shown}). Ask for the same to resume it, or choose another --out"
             )
         if head.complete:
+            # A kill may have come between the last head and the tidying.
+            self.clear_unfinished()
             return "complete"
         return "partial" if (self.path / SNAPSHOT).is_file() else "begun"
 
