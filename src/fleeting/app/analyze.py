@@ -53,7 +53,7 @@ def analyze(
     model : pathlib.Path or None, optional
         A run folder (all its folds are asked), a model folder or file; the shipped one if not given.
     face : str, optional
-        Largest, all, or the number of one face (0 is the largest of those that come first).
+        The face to follow: largest, all, or a number (0 is the largest of those that come first).
     fps : float or None, optional
         Frames per second, for a folder or to overrule the video, as of a slow-motion file.
     spotter : str or None, optional

@@ -35,7 +35,7 @@ def synth(
     out : pathlib.Path
         Folder to write; asking again for the same set completes it.
     layout : {"plain", "casme2", "smic", "samm"}, optional
-        Plain (folders and a CSV), or exactly as casme2, smic or samm lie on disk.
+        Layout on disk: plain (folders and a CSV), or exactly as casme2, smic or samm lie on disk.
     subjects : int, optional
         People in the set.
     clips_per_subject : int, optional
