@@ -30,10 +30,9 @@ def test_a_kill_at_a_commit_loses_nothing(name, launch, commands, undisturbed, c
     """The first commits, where a folder becomes one's own, the last, and some between."""
     expected, last = undisturbed(name)
     chosen = {1, 2, 3, 3 + last // 2, last}
-    moments = [(commit, commit % 2 == 0) for commit in sorted(chosen)]
-    # When all is said and only the tidying is left.
-    moments.append((last - 1, True))
-    _kill_at_commits(launch, commands[name], tmp_path, contents, expected, moments)
+    # The last but one: all is said, and only the tidying is left.
+    moments = {(commit, commit % 2 == 0) for commit in chosen} | {(last - 1, True)}
+    _kill_at_commits(launch, commands[name], tmp_path, contents, expected, sorted(moments))
 
 
 @pytest.mark.parametrize("name", NAMES)
