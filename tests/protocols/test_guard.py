@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from fleeting.errors import LeakageError
 from fleeting.protocols import (
-    Fold,
     KFoldProtocol,
     StratifiedKFoldProtocol,
     SubjectKFoldProtocol,
@@ -69,37 +64,13 @@ def test_guard_lets_mixed_subjects_pass_where_nothing_is_promised() -> None:
     assert train.tolist() == [0, 6] and test.tolist() == [1]
 
 
-@dataclass(frozen=True)
-class Dishonest(KFoldProtocol):
-    """Promises to keep people apart, and deals clips instead."""
-
-    name: ClassVar[str] = "dishonest"
-    subject_independent: ClassVar[bool] = True
-
-    def split(self, table: pd.DataFrame) -> Iterator[Fold]:
-        yield from StratifiedKFoldProtocol(self.folds, seed=self.seed).split(table)
-
-
-@dataclass(frozen=True)
-class Forgetful(KFoldProtocol):
-    """Tests one half of the clips twice."""
-
-    name: ClassVar[str] = "forgetful"
-    subject_independent: ClassVar[bool] = False
-
-    def split(self, table: pd.DataFrame) -> Iterator[Fold]:
-        halves = np.split(np.arange(len(table)), 2)
-        for index in range(self.folds):
-            yield Fold(index, halves[1], halves[0])
-
-
-def test_a_dishonest_protocol_is_caught() -> None:
+def test_a_dishonest_protocol_is_caught(dishonest: type[KFoldProtocol], forgetful: type[KFoldProtocol]) -> None:
     with pytest.raises(
         LeakageError, match=r"fold 0 of protocol 'dishonest'.*test subjects are also in training: demo/s"
     ):
-        folds_of(Dishonest(), demo())
+        folds_of(dishonest(), demo())
     with pytest.raises(LeakageError, match="promises to test every clip once"):
-        folds_of(Forgetful(2), demo())
+        folds_of(forgetful(2), demo())
 
 
 def test_too_few_folds_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
