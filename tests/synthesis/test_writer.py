@@ -379,3 +379,14 @@ def test_as_many_subjects_as_heads_and_variants(tmp_path):
     count = 2 * len(list_identities())
     root = write_dataset(tmp_path, size=(70, 85), subjects=1, first_subject=count - 1, clips_per_subject=1, fps=25).path
     assert (root / f"s{count}" / "c01").is_dir()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_place_of_a_truth_holds_nothing_up_and_is_made_anew(tmp_path):
+    write_dataset(tmp_path / "set", subjects=1, clips_per_subject=1, fps=60)
+    (truth,) = (tmp_path / "set" / "truth").rglob("*.npz")
+    content = truth.read_bytes()
+    truth.unlink()
+    os.mkfifo(truth)
+    write_dataset(tmp_path / "set", subjects=1, clips_per_subject=1, fps=60)
+    assert truth.is_file() and truth.read_bytes() == content

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from fleeting.errors import FleetingError
 from fleeting.files import write_atomic
+from fleeting.records import read_regular
 from fleeting.synthesis.clip import SyntheticClip, make_clip
 from fleeting.synthesis.identities import Identity, load_identity
 from fleeting.synthesis.layouts import ClipPlan, ClipRow, Layout, layout_of
@@ -81,7 +83,7 @@ def _truth_path(root: Path, plan: ClipPlan) -> Path:
 def is_finished(root: Path, plan: ClipPlan) -> bool:
     """Tell whether a clip is there: a readable truth and as many frames as it speaks of."""
     try:
-        with np.load(_truth_path(root, plan), allow_pickle=False) as z:
+        with np.load(BytesIO(read_regular(_truth_path(root, plan))), allow_pickle=False) as z:
             expected = len(z["profile"])
         frames = [entry.stat().st_size for entry in os.scandir(root / plan.folder) if entry.is_file()]
         # After a loss of power a name may stand for an empty file.
@@ -222,7 +224,7 @@ def read_row(root: Path, plan: ClipPlan) -> ClipRow:
     """
     path = _truth_path(root, plan)
     try:
-        with np.load(path, allow_pickle=False) as z:
+        with np.load(BytesIO(read_regular(path)), allow_pickle=False) as z:
             onset, apex, offset = (None if int(z[k]) < 0 else int(z[k]) for k in ("onset", "apex", "offset"))
             return ClipRow(
                 plan,
