@@ -79,7 +79,7 @@ def test_a_head_comes_back_and_keeps_what_a_reader_said(tmp_path):
     assert read == head and read.complete
     stored = json.loads((tmp_path / "analysis.json").read_text())
     assert stored["source"]["codec"] == "h264" and stored["weights"] == {"spotter": {"name": "main direction"}}
-    with pytest.warns(FutureWarning, match=r"head\.status"):
+    with pytest.warns(FutureWarning, match=r"AnalysisHead is no dictionary any more: write \.status"):
         assert read["status"] == "complete"
 
 

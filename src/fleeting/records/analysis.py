@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings as _warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import ConfigDict, Field
 
 from fleeting.records.base import Record
+from fleeting.records.open import WasDict
 from fleeting.records.tables import Row, read_table, write_table
 
 __all__ = [
@@ -126,7 +126,7 @@ class AnalysisCounts(Record):
     macro: int = 0
 
 
-class AnalysisHead(Record):
+class AnalysisHead(WasDict):
     """``analysis.json``.
 
     Attributes
@@ -172,13 +172,6 @@ class AnalysisHead(Record):
         """Give the head as JSON-ready dictionaries; of a part that was trained only what is said of it."""
         parts = {role: part.model_dump(mode="json", exclude_unset=True) for role, part in self.weights.items()}
         return {**super().to_json(), "weights": parts}
-
-    def __getitem__(self, name: str) -> Any:
-        """Give a field by its name, as when a head was a dictionary."""
-        _warnings.warn(
-            f"head[{name!r}] is now head.{name}; the old way goes with the next release", FutureWarning, stacklevel=2
-        )
-        return self.to_json()[name]
 
 
 class EventRow(Row):
