@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -18,22 +19,8 @@ from fleeting.metrics import (
 )
 
 
-def table(people: int = 12, each: int = 6, skill: float = 0.7, seed: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    label = rng.choice(list("abc"), people * each)
-    right = rng.random(people * each) < skill
-    return pd.DataFrame(
-        {
-            "dataset": np.repeat(["x", "y"], people * each // 2),
-            "subject": np.tile(np.repeat(np.arange(people // 2).astype(str), each), 2),
-            "label": label,
-            "prediction": np.where(right, label, rng.choice(list("abc"), people * each)),
-        }
-    )
-
-
 @pytest.mark.parametrize("metric", list(METRICS))
-def test_interval_is_what_resampling_subject_by_subject_gives(metric: str) -> None:
+def test_interval_is_what_resampling_subject_by_subject_gives(table: Callable[..., pd.DataFrame], metric: str) -> None:
     predictions = table()
     score = {"accuracy": accuracy, "uf1": uf1, "uar": uar}[metric]
     interval = bootstrap_interval(predictions, metric, n=300, seed=5)
@@ -48,7 +35,7 @@ def test_interval_is_what_resampling_subject_by_subject_gives(metric: str) -> No
     assert interval.low < interval.value < interval.high
 
 
-def test_interval_depends_on_people_and_not_on_rows_order() -> None:
+def test_interval_depends_on_people_and_not_on_rows_order(table: Callable[..., pd.DataFrame]) -> None:
     predictions = table()
     one = bootstrap_interval(predictions)
     assert one == bootstrap_interval(predictions.sample(frac=1, random_state=1))
@@ -58,17 +45,17 @@ def test_interval_depends_on_people_and_not_on_rows_order() -> None:
     assert (doubled.low, doubled.high) == pytest.approx((one.low, one.high))
 
 
-def test_interval_widens_with_its_level() -> None:
+def test_interval_widens_with_its_level(table: Callable[..., pd.DataFrame]) -> None:
     wide, narrow = (bootstrap_interval(table(), level=level) for level in (0.99, 0.5))
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
-def test_subjects_of_two_data_sets_are_two() -> None:
+def test_subjects_of_two_data_sets_are_two(table: Callable[..., pd.DataFrame]) -> None:
     assert bootstrap_interval(table()).units == 12
     assert bootstrap_interval(table().drop(columns="dataset")).units == 6
 
 
-def test_coverage_is_near_its_level() -> None:
+def test_coverage_is_near_its_level(table: Callable[..., pd.DataFrame]) -> None:
     hits = 0
     for seed in range(60):
         interval = bootstrap_interval(table(people=30, skill=0.55, seed=seed), n=300)
@@ -76,18 +63,18 @@ def test_coverage_is_near_its_level() -> None:
     assert hits >= 50
 
 
-def test_one_subject_has_no_interval_and_says_why() -> None:
+def test_one_subject_has_no_interval_and_says_why(table: Callable[..., pd.DataFrame]) -> None:
     interval = bootstrap_interval(table(people=2).iloc[:6])
     assert math.isnan(interval.low) and math.isnan(interval.high) and "one subject" in interval.reason
     assert 0 <= interval.value <= 1
 
 
-def test_all_right_has_no_width_and_says_so() -> None:
+def test_all_right_has_no_width_and_says_so(table: Callable[..., pd.DataFrame]) -> None:
     interval = bootstrap_interval(table(skill=1.1))
     assert (interval.low, interval.high) == (1, 1) and "no certainty" in interval.reason
 
 
-def test_all_resamples_are_scored_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_resamples_are_scored_at_once(table: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
     def score(confusion: np.ndarray) -> np.ndarray:
@@ -109,6 +96,6 @@ def test_all_resamples_are_scored_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         ({"classes": ["a", "b"]}, "'c', not among"),
     ],
 )
-def test_bad_requests(change: dict[str, object], says: str) -> None:
+def test_bad_requests(table: Callable[..., pd.DataFrame], change: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         bootstrap_interval(table(), **change)  # type: ignore[arg-type]

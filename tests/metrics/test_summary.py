@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+
 import pandas as pd
 import pytest
 
@@ -14,21 +15,7 @@ from fleeting.metrics import (
 )
 
 
-def table(people: int = 12, each: int = 6, skill: float = 0.7, seed: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    label = rng.choice(list("abc"), people * each)
-    right = rng.random(people * each) < skill
-    return pd.DataFrame(
-        {
-            "dataset": np.repeat(["x", "y"], people * each // 2),
-            "subject": np.tile(np.repeat(np.arange(people // 2).astype(str), each), 2),
-            "label": label,
-            "prediction": np.where(right, label, rng.choice(list("abc"), people * each)),
-        }
-    )
-
-
-def test_score_all_has_the_columns_of_results() -> None:
+def test_score_all_has_the_columns_of_results(table: Callable[..., pd.DataFrame]) -> None:
     predictions = table()
     scores = score_all(predictions, list("abc"), y_train=["a", "a", "b"], intervals=True, n=200)
     assert set(scores) == {
@@ -40,7 +27,7 @@ def test_score_all_has_the_columns_of_results() -> None:
     assert scores["accuracy"] == pytest.approx((predictions["label"] == predictions["prediction"]).mean())
 
 
-def test_scores_by_data_set() -> None:
+def test_scores_by_data_set(table: Callable[..., pd.DataFrame]) -> None:
     predictions = table()
     parts = scores_by(predictions, "dataset", list("abc"))
     assert list(parts) == ["x", "y"]
